@@ -1,0 +1,150 @@
+"""What the metadata server asks of a store, and the records that pass between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+UPDATE = "update"
+DELETION = "deletion"
+
+
+@attrs.frozen
+class NewFile:
+    """A metadata file to be stored.
+
+    Attributes:
+        role: the role the file belongs to, such as ``targets/releases``.
+        version: the version written inside the file.
+        data: the file's bytes, exactly as they will be served.
+    """
+
+    role: str
+    version: int
+    data: bytes = attrs.field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the bytes, 64 lower-case hex digits."""
+        return sha256(self.data).hexdigest()
+
+
+@attrs.frozen
+class StoredFile:
+    """A metadata file as the store holds it.
+
+    Attributes:
+        role: the role the file belongs to.
+        version: the version written inside the file.
+        data: the file's bytes, exactly as they were published.
+        sha256: the checksum of those bytes, 64 lower-case hex digits.
+        created_at: when the file was stored, UTC with a time zone.
+    """
+
+    role: str
+    version: int
+    data: bytes = attrs.field(repr=False)
+    sha256: str
+    created_at: datetime
+
+
+@attrs.frozen
+class Change:
+    """One entry of the changefeed.
+
+    Attributes:
+        id: grows with every entry; the first is 1 or more.
+        created_at: when the change was stored, UTC with a time zone.
+        gun: the collection that changed.
+        version: the new timestamp's version, 0 for a deletion.
+        sha256: the new timestamp's checksum, empty for a deletion.
+        category: `UPDATE` or `DELETION`.
+    """
+
+    id: int
+    created_at: datetime
+    gun: str
+    version: int
+    sha256: str
+    category: str
+
+
+class StorageError(Exception):
+    """Something that has to do with the store went wrong."""
+
+
+class FileNotStoredError(StorageError):
+    """The store holds no such file."""
+
+
+class ConflictError(StorageError):
+    """The collection changed since it was read, or holds one of the versions already."""
+
+
+class StoreUnavailableError(StorageError):
+    """The store cannot answer now; the message says why, without any password."""
+
+
+class IMetadataStore(Interface):
+    """Holds the metadata files of all collections, by GUN, role and version.
+
+    Every method returns a Deferred. Each may fail with `StoreUnavailableError`.
+    """
+
+    def newest(gun: str, role: str) -> Deferred[StoredFile]:
+        """Fire with the file of the highest version, or fail with `FileNotStoredError`."""
+
+    def newest_versions(gun: str, roles: Iterable[str]) -> Deferred[Mapping[str, int]]:
+        """Fire with the highest version of each role; roles without a file are left out."""
+
+    def by_version(gun: str, role: str, version: int) -> Deferred[StoredFile]:
+        """Fire with the file of that version, or fail with `FileNotStoredError`."""
+
+    def by_checksum(gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
+        """Fire with the file of that sha256 (lower-case hex), or fail with `FileNotStoredError`."""
+
+    def by_checksums(gun: str, checksums: Mapping[str, str]) -> Deferred[Mapping[str, StoredFile]]:
+        """Fire with the files of several roles, given as role to sha256, by role.
+
+        Files the store does not hold are left out.
+        """
+
+    def publish(gun: str, files: Sequence[NewFile], base: int) -> Deferred[None]:
+        """Store the files of one publish, all of them or none.
+
+        A new timestamp among them also adds one `UPDATE` to the changefeed.
+
+        Args:
+            gun: the collection.
+            files: at most one per role.
+            base: the version of the collection's newest timestamp when it was read, 0 if it
+                had none.
+
+        Fires with None once everything is stored for good. Fails with `ConflictError`, and
+        stores nothing, if the newest timestamp is another one by now, or if any of the roles
+        already holds the given version or a newer one.
+        """
+
+    def delete(gun: str) -> Deferred[None]:
+        """Delete all files of a collection and add one `DELETION` to the changefeed.
+
+        Without any files nothing is deleted and nothing added; that is no error.
+        """
+
+    def changes(gun: str | None, start: int | None, limit: int) -> Deferred[Sequence[Change]]:
+        """Fire with a page of the changefeed, oldest first.
+
+        Args:
+            gun: the collection to report on, or None for all of them.
+            start: with a positive `limit`, the changes with an ID above this one (None: from
+                the first). With a negative one, those below it (None: from the newest).
+            limit: how many changes at the most; negative counts backwards from `start`.
+        """
+
+    def check() -> Deferred[None]:
+        """Fire with None if the store can serve; fail with `StoreUnavailableError` if not."""
