@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from notary.tuf.errors import MalformedJSONError
@@ -20,6 +21,11 @@ MAX_INTEGER_DIGITS = 19
 """Enough for every 64-bit number."""
 
 _ESCAPE = re.compile(r'\\(?:["\\]|u([0-9a-f]{4})|([bfnrt]))')
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+)
+_PIECE_SIZE = 256
+_SPLIT_LEVELS = 1
 _CONTROL = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -33,15 +39,35 @@ def encode(value: Any) -> bytes:
     Raises:
         MalformedJSONError: a string is not Unicode text (it holds half of a surrogate pair).
     """
-    text = json.dumps(
-        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-    )
+    text = "".join(_pieces(value, _SPLIT_LEVELS))
     if "\\" in text:
         text = _ESCAPE.sub(_raw_control_character, text)
     try:
         return text.encode()
     except UnicodeEncodeError as error:
         raise MalformedJSONError("a string holds half of a surrogate pair") from error
+
+
+def _pieces(value: Any, levels: int) -> Iterator[str]:
+    """Yield the text in pieces, so that other threads get their turn during a huge file.
+
+    The encoder is written in C and holds the interpreter from beginning to end of a call.
+    """
+    if levels and isinstance(value, dict) and value:
+        opening = "{"
+        for name in sorted(value):
+            yield f"{opening}{_ENCODER.encode(name)}:"
+            yield from _pieces(value[name], levels - 1)
+            opening = ","
+        yield "}"
+    elif isinstance(value, dict) and len(value) > _PIECE_SIZE:
+        names = sorted(value)
+        for start in range(0, len(names), _PIECE_SIZE):
+            piece = {name: value[name] for name in names[start : start + _PIECE_SIZE]}
+            yield ("," if start else "{") + _ENCODER.encode(piece)[1:-1]
+        yield "}"
+    else:
+        yield _ENCODER.encode(value)
 
 
 def _raw_control_character(escape: re.Match[str]) -> str:

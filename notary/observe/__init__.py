@@ -1,0 +1,1 @@
+"""What operators see of a daemon: logs, metrics and health."""

@@ -1,0 +1,1 @@
+"""The metadata server: an HTTPS API over a store of metadata and a signer."""

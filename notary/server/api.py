@@ -1,0 +1,258 @@
+"""The HTTP API: which path does what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+import attrs
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import NOT_MODIFIED
+from twisted.web.iweb import IRequest
+from werkzeug.exceptions import HTTPException
+
+from notary.observe.health import failing_checks
+from notary.observe.metrics import CONTENT_TYPE_LATEST, RequestMetrics
+from notary.server.caching import CacheControl, render_file
+from notary.server.changefeed import changefeed_page
+from notary.server.converters import CONVERTERS
+from notary.server.errors import INVALID_GUN, METADATA_NOT_FOUND, RETRY_AFTER, APIError, api_error
+from notary.server.keys import ServerKeys
+from notary.server.publishing import Publishing
+from notary.server.reading import read_current
+from notary.server.renewal import Renewal
+from notary.server.sharing import shield
+from notary.signing.interfaces import ISigner
+from notary.storage.interfaces import IMetadataStore
+from notary.tuf.errors import InvalidGUNError
+from notary.tuf.names import SNAPSHOT, TIMESTAMP, check_gun
+
+P = ParamSpec("P")
+_Method = Callable[Concatenate["API", IRequest, P], Coroutine[Any, Any, bytes]]
+_Endpoint = Callable[Concatenate["API", IRequest, P], Deferred[bytes]]
+JSON = "application/json; charset=utf-8"
+
+_log = Logger()
+
+
+@attrs.frozen
+class Policy:
+    """What an operator decides about the API.
+
+    Attributes:
+        gun_prefixes: collections must begin with one of these; none means that any name will do.
+        current: how long current metadata may be kept by clients and proxies.
+        consistent: the same for metadata asked for by checksum or version.
+    """
+
+    gun_prefixes: Sequence[str]
+    current: CacheControl
+    consistent: CacheControl
+
+
+def operation(name: str) -> Callable[[_Method[P]], _Endpoint[P]]:
+    """Make a coroutine method a route's endpoint.
+
+    It is counted and logged under the operation's name, refuses collections that this server does
+    not hold, and goes on if its client goes away.
+    """
+
+    def decorate(method: _Method[P]) -> _Endpoint[P]:
+        async def answer(self: API, request: Any, /, *args: P.args, **kwargs: P.kwargs) -> bytes:
+            body = await method(self, request, *args, **kwargs)
+            if request.code != NOT_MODIFIED:
+                request.setHeader("Content-Length", str(len(body)))
+            return body
+
+        @wraps(method)
+        def endpoint(
+            self: API, request: Any, /, *args: P.args, **kwargs: P.kwargs
+        ) -> Deferred[bytes]:
+            gun = kwargs.get("gun")
+            request.operation = name
+            request.gun = gun
+            if isinstance(gun, str):
+                self.check_gun(gun, writes=name == "UpdateTUF")
+            return shield(Deferred.fromCoroutine(answer(self, request, *args, **kwargs)))
+
+        return endpoint
+
+    return decorate
+
+
+class API:
+    """The routes of the metadata server.
+
+    Args:
+        store: holds the metadata.
+        signer: holds the keys.
+        publishing: takes in publishes.
+        policy: what the operator decided.
+        metrics: what `/metrics` shows.
+        clock: tells the time.
+    """
+
+    app = Klein()
+    app.url_map.converters.update(CONVERTERS)
+    app.url_map.merge_slashes = False
+
+    def __init__(
+        self,
+        store: IMetadataStore,
+        signer: ISigner,
+        publishing: Publishing,
+        policy: Policy,
+        metrics: RequestMetrics,
+        clock: IReactorTime,
+    ) -> None:
+        self._store = store
+        self._publishing = publishing
+        self._policy = policy
+        self._metrics = metrics
+        self._clock = clock
+        self._keys = ServerKeys(store, signer)
+        self._renewal = Renewal(store, signer, clock)
+        self._checks = {"DB operational": store.check, "Trust operational": signer.check}
+
+    def check_gun(self, gun: str, *, writes: bool) -> None:
+        """Refuse a collection that this server does not hold.
+
+        Raises:
+            APIError: its name is none, or has none of the prefixes: an error of its own for a
+                publish, and otherwise the same as for any collection that is not there.
+        """
+        try:
+            check_gun(gun)
+            if self._policy.gun_prefixes and not gun.startswith(tuple(self._policy.gun_prefixes)):
+                prefixes = " ".join(self._policy.gun_prefixes)
+                raise InvalidGUNError(f"Require GUNs with prefix: [{prefixes}]")
+        except InvalidGUNError as error:
+            if writes:
+                raise APIError(INVALID_GUN, str(error)) from error
+            raise APIError(METADATA_NOT_FOUND) from error
+
+    @app.route("/v2/", methods=["GET"])
+    @operation("Ping")
+    async def ping(self, request: IRequest) -> bytes:
+        """Say that this is a server of this API."""
+        request.setHeader("Content-Type", JSON)
+        return b"{}"
+
+    @app.route("/v2/<gun:gun>/_trust/tuf/", methods=["POST"])
+    @operation("UpdateTUF")
+    async def publish(self, request: IRequest, gun: str) -> bytes:
+        """Take in a publish."""
+        content_type = request.getHeader("Content-Type") or ""
+        await self._publishing.publish(gun, content_type, request.content)
+        return b""
+
+    @app.route("/v2/<gun:gun>/_trust/tuf/", methods=["DELETE"])
+    @operation("DeleteTUF")
+    async def delete(self, request: IRequest, gun: str) -> bytes:
+        """Delete a collection, if it is there."""
+        await self._store.delete(gun)
+        _log.info("trust data deleted for {gun}", gun=gun)
+        return b""
+
+    @app.route("/v2/<gun:gun>/_trust/tuf/<role:role>.<checksum:checksum>.json", methods=["GET"])
+    @operation("GetRoleByHash")
+    async def file_by_checksum(
+        self, request: IRequest, gun: str, role: str, checksum: str
+    ) -> bytes:
+        """Serve the file of that checksum."""
+        file = await self._store.by_checksum(gun, role, checksum)
+        return render_file(request, file, self._policy.consistent)
+
+    @app.route("/v2/<gun:gun>/_trust/tuf/<version:version>.<role:role>.json", methods=["GET"])
+    @operation("GetRoleByVersion")
+    async def file_by_version(self, request: IRequest, gun: str, version: int, role: str) -> bytes:
+        """Serve the file of that version."""
+        file = await self._store.by_version(gun, role, version)
+        return render_file(request, file, self._policy.consistent)
+
+    @app.route("/v2/<gun:gun>/_trust/tuf/<role:role>.json", methods=["GET"])
+    @operation("GetRole")
+    async def current_file(self, request: IRequest, gun: str, role: str) -> bytes:
+        """Serve the current file of a role."""
+        if role in (SNAPSHOT, TIMESTAMP):
+            file = await self._renewal.timestamp(gun)
+        if role != TIMESTAMP:
+            file = await read_current(self._store, gun, role)
+        return render_file(request, file, self._policy.current)
+
+    @app.route("/v2/<gun:gun>/_trust/tuf/<server_role:role>.key", methods=["GET"])
+    @operation("GetKey")
+    async def current_key(self, request: IRequest, gun: str, role: str) -> bytes:
+        """Serve the public key that the server signs with for a role."""
+        key = await self._keys.current(gun, role)
+        request.setHeader("Content-Type", JSON)
+        return json.dumps(key.to_json()).encode()
+
+    @app.route("/v2/<gun:gun>/_trust/tuf/<server_role:role>.key", methods=["POST"])
+    @operation("RotateKey")
+    async def rotate_key(self, request: IRequest, gun: str, role: str) -> bytes:
+        """Serve a new public key for the next root to name."""
+        key = await self._keys.rotate(gun, role)
+        request.setHeader("Content-Type", JSON)
+        return json.dumps(key.to_json()).encode()
+
+    @app.route("/v2/<gun:gun>/_trust/changefeed", methods=["GET"])
+    @operation("Changefeed")
+    async def changefeed_of_collection(self, request: IRequest, gun: str) -> bytes:
+        """Serve the changes of one collection."""
+        request.setHeader("Content-Type", JSON)
+        return await changefeed_page(self._store, gun, request.args)
+
+    @app.route("/v2/_trust/changefeed", methods=["GET"])
+    @operation("Changefeed")
+    async def changefeed(self, request: IRequest) -> bytes:
+        """Serve the changes of all collections."""
+        request.setHeader("Content-Type", JSON)
+        return await changefeed_page(self._store, None, request.args)
+
+    @app.route("/_notary_server/health", methods=["GET"])
+    @operation("Health")
+    async def health(self, request: IRequest) -> bytes:
+        """Say what the server lacks, if anything."""
+        failing = await failing_checks(self._checks, self._clock)
+        request.setResponseCode(503 if failing else 200)
+        request.setHeader("Content-Type", JSON)
+        return json.dumps(failing).encode()
+
+    @app.route("/metrics", methods=["GET"])
+    @operation("Metrics")
+    async def metrics(self, request: IRequest) -> bytes:
+        """Serve the metrics."""
+        request.setHeader("Content-Type", CONTENT_TYPE_LATEST)
+        return self._metrics.render()
+
+    @app.handle_errors(HTTPException)
+    def no_such_route(self, request: IRequest, failure: Failure) -> bytes:
+        """Answer what no route is for."""
+        return render_error(request, APIError(METADATA_NOT_FOUND))
+
+    @app.handle_errors(Exception)
+    def failed(self, request: IRequest, failure: Failure) -> bytes:
+        """Answer a request that something was wrong with."""
+        error = api_error(failure.value or failure)
+        if error.code.status >= 500:
+            _log.failure("{uri} failed", failure, uri=request.uri.decode(errors="replace"))
+        else:
+            _log.info("{error}", error=failure.getErrorMessage())
+        return render_error(request, error)
+
+
+def render_error(request: IRequest, error: APIError) -> bytes:
+    """Return the body of an answer with an error, having set its headers and status."""
+    request.setResponseCode(error.code.status)
+    request.setHeader("Content-Type", JSON)
+    request.setHeader("Content-Length", str(len(error.body)))
+    if error.code.status == 503:
+        request.setHeader("Retry-After", str(RETRY_AFTER))
+    return error.body

@@ -1,0 +1,135 @@
+"""Taking in a publish: judge it, have the server's files signed, store it all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from notary.server.reading import newest_timestamp, read_files, read_head, read_stored
+from notary.server.times import utc_now
+from notary.server.upload import body_size, read_upload
+from notary.signing.drafts import sign_draft
+from notary.signing.interfaces import ISigner, KeyNotHeldError
+from notary.storage.interfaces import (
+    ConflictError,
+    FileNotStoredError,
+    IMetadataStore,
+    NewFile,
+)
+from notary.tuf.errors import BadHierarchyError, BadRootError, StaleVersionError
+from notary.tuf.metadata import Metadata
+from notary.tuf.names import SNAPSHOT, TIMESTAMP
+from notary.tuf.publish import Accepted, Stored, judge, needed_roles
+
+BIG_UPLOAD = 32 * 1024
+"""Bytes from which on an upload is judged in a thread: about a millisecond's work."""
+
+_ATTEMPTS = 4
+
+
+class Publishing:
+    """Takes in what clients publish.
+
+    Args:
+        store: where the files go.
+        signer: signs the timestamp, and the snapshot if the client did not.
+        clock: tells the time to judge by.
+        run_in_thread: calls a function with arguments where it may take its time; big uploads are
+            judged there.
+        max_version_step: how far beyond the stored version an uploaded one may be.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        store: IMetadataStore,
+        signer: ISigner,
+        clock: IReactorTime,
+        run_in_thread: Callable[..., Deferred[Any]],
+        max_version_step: int,
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._clock = clock
+        self._run_in_thread = run_in_thread
+        self._max_version_step = max_version_step
+
+    async def publish(self, gun: str, content_type: str, body: BinaryIO) -> None:
+        """Make an upload part of a collection, or change nothing.
+
+        If the collection changes meanwhile, the upload is judged again over what is there then:
+        so of two publishes at once both succeed if they fit together, and otherwise the first.
+
+        Raises:
+            APIError: the body cannot be read, or names no role.
+            TUFError: the upload breaks a rule.
+            StorageError, SignerError: it cannot be stored or signed.
+        """
+        big = body_size(body) >= BIG_UPLOAD
+        run: Callable[..., Deferred[Any]] = self._run_in_thread if big else maybeDeferred
+        upload = await run(read_upload, content_type, body)
+        for _ in range(_ATTEMPTS):
+            stored = await self._stored(gun, upload)
+            now = utc_now(self._clock)
+            accepted = await run(judge, gun, upload, stored, now, self._max_version_step)
+            files = await self._finish(accepted)
+            try:
+                await self._store.publish(gun, files, stored.versions.get(TIMESTAMP, 0))
+            except ConflictError as error:
+                self._log.debug("judging a publish to {gun} again: {error}", gun=gun, error=error)
+            else:
+                timestamp = files[-1]
+                self._log.info(
+                    "updated {gun} to timestamp version {version}, checksum {checksum}",
+                    gun=gun,
+                    version=timestamp.version,
+                    checksum=timestamp.sha256,
+                )
+                return
+        raise StaleVersionError("others kept publishing to the same collection")
+
+    async def _stored(self, gun: str, upload: Iterable[str]) -> Stored:
+        try:
+            file, timestamp = await newest_timestamp(self._store, gun)
+        except FileNotStoredError:
+            return Stored()
+        head = await read_head(self._store, gun, file, timestamp)
+        roles = set(upload)
+        files = await read_files(self._store, gun, head, needed_roles(roles))
+        versions = await self._store.newest_versions(gun, roles - {TIMESTAMP} | {SNAPSHOT})
+        return Stored(
+            {role: read_stored(gun, file, lambda m: m) for role, file in files.items()},
+            {**versions, TIMESTAMP: file.version},
+        )
+
+    async def _finish(self, accepted: Accepted) -> list[NewFile]:
+        files = [_new(role, metadata) for role, metadata in accepted.files.items()]
+        now = utc_now(self._clock)
+        draft = accepted.draft_snapshot(now)
+        if draft is None:
+            snapshot = accepted.files[SNAPSHOT].data
+        else:
+            try:
+                snapshot = await sign_draft(self._signer, draft)
+            except KeyNotHeldError as error:
+                raise BadHierarchyError(
+                    "no snapshot was included in update and server does not hold current snapshot "
+                    "key for repository",
+                    missing=SNAPSHOT,
+                ) from error
+            files.append(NewFile(SNAPSHOT, draft.version, snapshot))
+        draft = accepted.draft_timestamp(snapshot, now)
+        try:
+            timestamp = await sign_draft(self._signer, draft)
+        except KeyNotHeldError as error:
+            raise BadRootError("no timestamp keys exist on the server") from error
+        return [*files, NewFile(TIMESTAMP, draft.version, timestamp)]
+
+
+def _new(role: str, metadata: Metadata) -> NewFile:
+    return NewFile(role, metadata.version, metadata.data)

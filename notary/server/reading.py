@@ -1,0 +1,120 @@
+"""Reading a collection so that its files always fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+import attrs
+
+from notary.storage.interfaces import FileNotStoredError, IMetadataStore, StoredFile
+from notary.tuf.errors import TUFError
+from notary.tuf.files import Snapshot, Timestamp
+from notary.tuf.metadata import Metadata
+from notary.tuf.names import SNAPSHOT, TIMESTAMP
+
+T = TypeVar("T")
+
+
+class DamagedFileError(Exception):
+    """The store holds a file that is not what it should be."""
+
+
+@attrs.frozen
+class Head:
+    """A collection's newest timestamp and the snapshot that it names.
+
+    Attributes:
+        timestamp_file: the timestamp as stored.
+        timestamp: the same, read.
+        snapshot_file: the snapshot as stored.
+        snapshot: the same, read.
+    """
+
+    timestamp_file: StoredFile
+    timestamp: Timestamp
+    snapshot_file: StoredFile
+    snapshot: Snapshot
+
+
+def read_stored(gun: str, file: StoredFile, read: Callable[[Metadata], T]) -> T:
+    """Return a stored file, read.
+
+    Raises:
+        DamagedFileError: the file cannot be read; the message names it.
+    """
+    try:
+        return read(Metadata.parse(file.data))
+    except TUFError as error:
+        raise DamagedFileError(
+            f"stored {file.role} version {file.version} of {gun!r} is damaged: {error}"
+        ) from error
+
+
+async def newest_timestamp(store: IMetadataStore, gun: str) -> tuple[StoredFile, Timestamp]:
+    """Return a collection's newest timestamp.
+
+    Raises:
+        FileNotStoredError: there is no such collection.
+        DamagedFileError: the timestamp cannot be read.
+    """
+    file = await store.newest(gun, TIMESTAMP)
+    return file, read_stored(gun, file, Timestamp.read)
+
+
+async def read_head(
+    store: IMetadataStore, gun: str, file: StoredFile, timestamp: Timestamp
+) -> Head:
+    """Return a collection's head, given its timestamp.
+
+    Raises:
+        DamagedFileError: the snapshot is missing or cannot be read.
+    """
+    try:
+        snapshot = await store.by_checksum(gun, SNAPSHOT, timestamp.snapshot.sha256)
+    except FileNotStoredError as error:
+        raise DamagedFileError(
+            f"the snapshot that timestamp version {file.version} of {gun!r} names is missing"
+        ) from error
+    return Head(file, timestamp, snapshot, read_stored(gun, snapshot, Snapshot.read))
+
+
+async def read_files(
+    store: IMetadataStore, gun: str, head: Head, roles: Iterable[str]
+) -> Mapping[str, StoredFile]:
+    """Return the current files of some roles by role; roles without one are left out.
+
+    Raises:
+        DamagedFileError: the snapshot names a file that is missing.
+    """
+    files = {SNAPSHOT: head.snapshot_file, TIMESTAMP: head.timestamp_file}
+    wanted = set(roles)
+    checksums = {
+        role: head.snapshot.meta[role].sha256
+        for role in wanted - files.keys()
+        if role in head.snapshot.meta
+    }
+    found = await store.by_checksums(gun, checksums) if checksums else {}
+    missing = checksums.keys() - found.keys()
+    if missing:
+        raise DamagedFileError(
+            f"snapshot version {head.snapshot_file.version} of {gun!r} names files that are "
+            f"missing: {', '.join(sorted(missing))}"
+        )
+    return {role: file for role, file in {**files, **found}.items() if role in wanted}
+
+
+async def read_current(store: IMetadataStore, gun: str, role: str) -> StoredFile:
+    """Return the current file of a role, found from the newest timestamp down by checksum.
+
+    So a reader never gets files of different publishes.
+
+    Raises:
+        FileNotStoredError: there is no such collection, or no such role in it.
+        DamagedFileError: a file on the way is missing or cannot be read.
+    """
+    head = await read_head(store, gun, *await newest_timestamp(store, gun))
+    files = await read_files(store, gun, head, [role])
+    if role not in files:
+        raise FileNotStoredError(f"{gun!r} has no role {role}")
+    return files[role]

@@ -1,0 +1,112 @@
+"""Making the server's own files anew before their time is over."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from cachetools import LRUCache
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from notary.server.reading import Head, newest_timestamp, read_files, read_head, read_stored
+from notary.server.sharing import Shared
+from notary.server.times import utc_now
+from notary.signing.drafts import sign_draft
+from notary.signing.interfaces import ISigner, KeyNotHeldError
+from notary.storage.interfaces import ConflictError, IMetadataStore, NewFile, StoredFile
+from notary.tuf.drafts import Draft, draft_snapshot, draft_timestamp, renewal_due
+from notary.tuf.files import Root
+from notary.tuf.names import ROOT, SNAPSHOT, TIMESTAMP
+
+_REMEMBERED_SNAPSHOTS = 100_000
+_NEVER = datetime.max.replace(tzinfo=timezone.utc)
+_LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
+
+
+class Renewal:
+    """Serves timestamps, and sees to it that they and their snapshots do not expire.
+
+    What is still good is served at once, and made anew behind the reader's back when its end is
+    near. Only what has expired has to be waited for. A file whose key the signer does not hold is
+    served as it is: clients judge its expiry themselves.
+    """
+
+    _log = Logger()
+
+    def __init__(self, store: IMetadataStore, signer: ISigner, clock: IReactorTime) -> None:
+        self._store = store
+        self._signer = signer
+        self._clock = clock
+        self._running: Shared[StoredFile] = Shared()
+        self._snapshot_expiry: LRUCache[str, datetime] = LRUCache(_REMEMBERED_SNAPSHOTS)
+
+    async def timestamp(self, gun: str) -> StoredFile:
+        """Return the collection's current timestamp.
+
+        Raises:
+            FileNotStoredError: there is no such collection.
+            DamagedFileError: a file is missing or cannot be read.
+            SignerUnavailableError: what has expired cannot be renewed now.
+        """
+        file, timestamp = await newest_timestamp(self._store, gun)
+        checksum = timestamp.snapshot.sha256
+        if checksum not in self._snapshot_expiry:
+            head = await read_head(self._store, gun, file, timestamp)
+            self._snapshot_expiry[checksum] = head.snapshot.metadata.expires or _LONG_AGO
+        ends = {
+            SNAPSHOT: self._snapshot_expiry[checksum],
+            TIMESTAMP: timestamp.metadata.expires or _LONG_AGO,
+        }
+        now = utc_now(self._clock)
+        if not any(renewal_due(role, end, now) for role, end in ends.items()):
+            return file
+        renewed = self._running.run(gun, lambda: self._renew(gun))
+        if min(ends.values()) < now:
+            return await renewed
+        renewed.addErrback(self._renewal_failed, gun)
+        return file
+
+    def _renewal_failed(self, failure: Failure, gun: str) -> None:
+        self._log.warn(
+            "the timestamp of {gun} could not be renewed ahead of time: {reason}",
+            gun=gun,
+            reason=failure.getErrorMessage(),
+        )
+
+    async def _renew(self, gun: str) -> StoredFile:
+        head = await read_head(self._store, gun, *await newest_timestamp(self._store, gun))
+        stored = await read_files(self._store, gun, head, [ROOT])
+        root = read_stored(gun, stored[ROOT], Root.read)
+        now = utc_now(self._clock)
+
+        files = []
+        if renewal_due(SNAPSHOT, head.snapshot.metadata.expires, now):
+            version = head.snapshot_file.version
+            contents = {ROOT: stored[ROOT].data}
+            files += await self._sign(
+                gun, head, draft_snapshot(root, head.snapshot, version, contents, now)
+            )
+        if files or renewal_due(TIMESTAMP, head.timestamp.metadata.expires, now):
+            snapshot = files[0].data if files else head.snapshot_file.data
+            version = head.timestamp_file.version
+            files += await self._sign(gun, head, draft_timestamp(root, version, snapshot, now))
+        if not files or files[-1].role != TIMESTAMP:
+            return head.timestamp_file
+        try:
+            await self._store.publish(gun, files, head.timestamp_file.version)
+        except ConflictError:
+            self._log.debug("the timestamp of {gun} was renewed by another server", gun=gun)
+        return await self._store.newest(gun, TIMESTAMP)
+
+    async def _sign(self, gun: str, head: Head, draft: Draft) -> list[NewFile]:
+        try:
+            data = await sign_draft(self._signer, draft)
+        except KeyNotHeldError as error:
+            self._log.info(
+                "the {role} of {gun} is not renewed: {error}", role=draft.role, gun=gun, error=error
+            )
+            if draft.role == SNAPSHOT:
+                self._snapshot_expiry[head.timestamp.snapshot.sha256] = _NEVER
+            return []
+        return [NewFile(draft.role, draft.version, data)]

@@ -1,0 +1,30 @@
+"""Having a draft signed."""
+
+from __future__ import annotations
+
+from notary.signing.interfaces import ISigner, KeyNotHeldError
+from notary.tuf.drafts import Draft
+from notary.tuf.metadata import Signature
+
+
+async def sign_draft(signer: ISigner, draft: Draft) -> bytes:
+    """Return the finished file, signed by every key of the role that the signer holds.
+
+    Raises:
+        KeyNotHeldError: the signer holds fewer keys than the role's threshold.
+        SignerUnavailableError: the signer cannot answer now.
+        SignatureError: the signer returned signatures that do not verify.
+    """
+    signatures = []
+    for key_id, key in draft.signers.keys.items():
+        try:
+            raw = await signer.sign(key.canonical_id, draft.payload)
+        except KeyNotHeldError:
+            continue
+        signatures.append(Signature(key_id, raw.method, raw.signature))
+    if len(signatures) < draft.signers.threshold:
+        raise KeyNotHeldError(
+            f"the signer holds {len(signatures)} of the {draft.signers.threshold} keys that "
+            f"{draft.role} needs"
+        )
+    return draft.assemble(signatures)

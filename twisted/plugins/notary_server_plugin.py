@@ -1,0 +1,10 @@
+"""Makes `twistd notary-server` known."""
+
+from twisted.application.service import ServiceMaker
+
+notary_server = ServiceMaker(
+    "Notary server",
+    "notary.server.tap",
+    "Publish and verify signed content: the metadata server of a Notary service.",
+    "notary-server",
+)
