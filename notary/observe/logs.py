@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -40,6 +41,7 @@ _NAMES = {
     LogLevel.critical: "fatal",
 }
 _OURS = "notary"
+_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _OWN_KEYS = ("level", "msg", "time")
 
 
@@ -75,7 +77,7 @@ def log_observer(stream: TextIO, log_format: str, level: str) -> ILogObserver:
     @provider(ILogObserver)
     def write(event: LogEvent) -> None:
         line = render(None, "", _fields(event))
-        stream.write(f"{line if isinstance(line, str) else line.decode()}\n")
+        stream.write(f"{_one_line(line if isinstance(line, str) else line.decode())}\n")
         stream.flush()
 
     return FilteringLogObserver(write, [_LevelPredicate(LEVELS[level])])
@@ -92,6 +94,11 @@ class _LevelPredicate:
     def __call__(self, event: LogEvent) -> Any:
         ours = str(event.get("log_namespace", "")).startswith(_OURS)
         return (self._ours if ours else self._others)(event)
+
+
+def _one_line(line: str) -> str:
+    """Escape what a terminal or a reader of lines could take for more than text."""
+    return _CONTROL_CHARACTERS.sub(lambda match: ascii(match.group())[1:-1], line)
 
 
 def _fields(event: LogEvent) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Summary, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 __all__ = ["CONTENT_TYPE_LATEST", "RequestMetrics"]
 
 
@@ -37,13 +39,15 @@ class RequestMetrics:
 
         Args:
             operation: what was asked for, such as ``GetRole``.
-            method: the HTTP method.
+            method: the HTTP method; clients can make up any number of them, so only usual ones
+                are told apart.
             code: the HTTP status.
             seconds: how long it took.
             received: bytes of the request's body.
             sent: bytes of the response's body.
         """
-        self._requests.labels(operation, method.lower(), str(code)).inc()
+        known = method.lower() if method in _METHODS else "unknown"
+        self._requests.labels(operation, known, str(code)).inc()
         self._duration.labels(operation).observe(seconds * 1_000_000)
         self._request_size.labels(operation).observe(received)
         self._response_size.labels(operation).observe(sent)

@@ -23,6 +23,7 @@ from notary.server.caching import CacheControl, render_file
 from notary.server.changefeed import changefeed_page
 from notary.server.converters import CONVERTERS
 from notary.server.errors import INVALID_GUN, METADATA_NOT_FOUND, RETRY_AFTER, APIError, api_error
+from notary.server.headers import header
 from notary.server.keys import ServerKeys
 from notary.server.publishing import Publishing
 from notary.server.reading import read_current
@@ -148,8 +149,7 @@ class API:
     @operation("UpdateTUF")
     async def publish(self, request: IRequest, gun: str) -> bytes:
         """Take in a publish."""
-        content_type = request.getHeader("Content-Type") or ""
-        await self._publishing.publish(gun, content_type, request.content)
+        await self._publishing.publish(gun, header(request, b"Content-Type"), request.content)
         return b""
 
     @app.route("/v2/<gun:gun>/_trust/tuf/", methods=["DELETE"])
@@ -207,14 +207,14 @@ class API:
     async def changefeed_of_collection(self, request: IRequest, gun: str) -> bytes:
         """Serve the changes of one collection."""
         request.setHeader("Content-Type", JSON)
-        return await changefeed_page(self._store, gun, request.args)
+        return await changefeed_page(self._store, gun, request.uri)
 
     @app.route("/v2/_trust/changefeed", methods=["GET"])
     @operation("Changefeed")
     async def changefeed(self, request: IRequest) -> bytes:
         """Serve the changes of all collections."""
         request.setHeader("Content-Type", JSON)
-        return await changefeed_page(self._store, None, request.args)
+        return await changefeed_page(self._store, None, request.uri)
 
     @app.route("/_notary_server/health", methods=["GET"])
     @operation("Health")

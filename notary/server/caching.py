@@ -7,6 +7,7 @@ from twisted.web.http import NOT_MODIFIED, datetimeToString
 from twisted.web.iweb import IRequest
 from werkzeug.http import parse_etags
 
+from notary.server.headers import header
 from notary.storage.interfaces import StoredFile
 
 
@@ -44,7 +45,7 @@ def render_file(request: IRequest, file: StoredFile, cache: CacheControl) -> byt
         request.setHeader(name, value)
     request.setHeader("Last-Modified", datetimeToString(file.created_at.timestamp()))
     request.setHeader("ETag", f'"{file.sha256}"')
-    known = parse_etags(request.getHeader("If-None-Match"))
+    known = parse_etags(header(request, b"If-None-Match"))
     if known.contains_weak(file.sha256):
         request.setResponseCode(NOT_MODIFIED)
         return b""

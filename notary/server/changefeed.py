@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs
 
 from notary.server.errors import INVALID_PARAMETERS, APIError
 from notary.storage.interfaces import Change, IMetadataStore
@@ -18,23 +19,23 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _INT32 = 2**31
 
 
-async def changefeed_page(
-    store: IMetadataStore, gun: str | None, query: Mapping[bytes, Sequence[bytes]]
-) -> bytes:
+async def changefeed_page(store: IMetadataStore, gun: str | None, uri: bytes) -> bytes:
     """Return a page of the changefeed in JSON.
 
     Args:
         store: holds the changes.
         gun: the collection to report on, None for all.
-        query: the request's parameters: ``records``, how many changes, negative for backwards,
-            0 for `DEFAULT_RECORDS`; ``change_id``, the change to start from, not included.
+        uri: the request's, with its parameters: ``records``, how many changes, negative for
+            backwards, 0 for `DEFAULT_RECORDS`; ``change_id``, the change to start from, not
+            included.
 
     Raises:
         APIError: a parameter is missing or no 32-bit integer.
         StoreUnavailableError: the store cannot answer now.
     """
-    records = _integer(query, b"records", "") or DEFAULT_RECORDS
-    change_id = _integer(query, b"change_id", "0")
+    query = parse_qs(uri.partition(b"?")[2].decode(errors="replace"))
+    records = _integer(query, "records", "") or DEFAULT_RECORDS
+    change_id = _integer(query, "change_id", "0")
     count = min(abs(records), MAX_RECORDS)
     backwards = records < 0 or change_id < 0
     start = change_id if change_id > 0 else None
@@ -43,13 +44,11 @@ async def changefeed_page(
     return json.dumps(answer).encode()
 
 
-def _integer(query: Mapping[bytes, Sequence[bytes]], name: bytes, default: str) -> int:
-    text = query.get(name, [b""])[0].decode(errors="replace") or default
+def _integer(query: Mapping[str, Sequence[str]], name: str, default: str) -> int:
+    text = query.get(name, [default])[0]
     number = int(text) if _INTEGER.fullmatch(text) else _INT32
     if not -_INT32 <= number < _INT32:
-        raise APIError(
-            INVALID_PARAMETERS, f"{name.decode()} must be a 32-bit integer, not {text[:40]!r}"
-        )
+        raise APIError(INVALID_PARAMETERS, f"{name} must be a 32-bit integer, not {text[:40]!r}")
     return number
 
 

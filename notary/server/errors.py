@@ -8,7 +8,11 @@ from typing import Any
 import attrs
 
 from notary.signing.interfaces import SignerUnavailableError
-from notary.storage.interfaces import FileNotStoredError, StoreUnavailableError
+from notary.storage.interfaces import (
+    FileNotStoredError,
+    StoreUnavailableError,
+    UnstorableError,
+)
 from notary.tuf import errors as tuf
 
 
@@ -104,6 +108,9 @@ def api_error(error: BaseException) -> APIError:
     """Return what a client is told about an exception; nothing of one that is not expected."""
     if isinstance(error, APIError):
         return error
+    if isinstance(error, UnstorableError):
+        # Its own message may tell more about the database than a client should know.
+        error = tuf.ValidationError("the server's database cannot hold these names or files")
     if isinstance(error, tuf.PublishError):
         return APIError(INVALID_UPDATE, _publish_error(error))
     for kind, code in _CODES.items():

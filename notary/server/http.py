@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from notary.observe.metrics import RequestMetrics
-from notary.server.errors import METADATA_NOT_FOUND, UPLOAD_TOO_LARGE, APIError
+from notary.server.errors import INVALID_GUN, UPLOAD_TOO_LARGE, APIError
+from notary.server.headers import header
 
 IDLE_TIMEOUT = 60
 """Seconds after which a connection on which nothing happens is closed."""
 
 NO_OPERATION = "NotFound"
 
+_ORIGIN = re.compile(rb"\Ahttps?://[^/]*/?", re.IGNORECASE)
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _IPV4_MAPPED = "::ffff:"
 _ABORT_RESPONSE = (
     b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n"
@@ -44,6 +49,7 @@ class NotaryRequest(Request):
     started = 0.0
     received = 0
     _too_large = False
+    _aborted = False
 
     def gotLength(self, length: int | None) -> None:
         """Make room for the body, if it does not say itself that it is too large."""
@@ -59,20 +65,32 @@ class NotaryRequest(Request):
         self._too_large = self._too_large or self.received > self.channel.site.max_body
         if not self._too_large:
             super().handleContentChunk(data)
-        elif self.received > 2 * self.channel.site.max_body:
+        elif self.received > 2 * self.channel.site.max_body and not self._aborted:
             self._abort()
 
+    def getRequestHostname(self) -> bytes:
+        """Return any name that routing can work with: what clients call us plays no part in it."""
+        return b"localhost"
+
     def process(self) -> None:
-        """Serve the request, unless its body is too large or its path is no text."""
+        """Serve the request, unless its body is too large or its path is no text.
+
+        As RFC 9112 (3.2.2) asks, the path may stand behind the address of a server.
+        """
+        if self._aborted:
+            return
+        self.path = _ORIGIN.sub(b"/", self.path)
         if self._too_large:
             self._refuse(self._size_error())
-            return
-        try:
-            unquote_to_bytes(self.path).decode()
-        except UnicodeDecodeError:
-            self._refuse(APIError(METADATA_NOT_FOUND))
-        else:
+        elif _is_text(self.path):
             super().process()
+        else:
+            self._refuse(APIError(INVALID_GUN, "the path is not UTF-8 in percent encoding"))
+
+    def render(self, resrc: IResource) -> None:
+        """Answer, without telling what software does."""
+        self.responseHeaders.removeHeader(b"Server")
+        super().render(resrc)
 
     def _size_error(self) -> APIError:
         return APIError(UPLOAD_TOO_LARGE, f"the limit is {self.channel.site.max_body} bytes")
@@ -85,9 +103,25 @@ class NotaryRequest(Request):
         self.finish()
 
     def _abort(self) -> None:
-        body = self._size_error().body
-        self.channel.write(_ABORT_RESPONSE % (len(body), body))
+        self._aborted = True
+        error = self._size_error()
+        self.channel.write(_ABORT_RESPONSE % (len(error.body), error.body))
+        self.code, self.sentLength = error.code.status, len(error.body)
+        self.channel.site.log(self)
         self.channel.loseConnection()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Leave the body open for what still reads it: a publish that has begun goes on."""
+        self.content = None
+        super().connectionLost(reason)
+
+
+def _is_text(path: bytes) -> bool:
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        return False
+    return _BAD_ESCAPE.search(path) is None
 
 
 class NotarySite(Site):
@@ -152,6 +186,6 @@ def describe(request: NotaryRequest) -> tuple[str, str, str, str]:
     return (
         request.method.decode(errors="replace"),
         request.uri.decode(errors="replace"),
-        request.getHeader("User-Agent") or "",
+        header(request, b"User-Agent"),
         f"{host}:{peer.port}",
     )

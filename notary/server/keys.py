@@ -5,6 +5,7 @@ from __future__ import annotations
 from notary.server.reading import read_current, read_stored
 from notary.signing.interfaces import ISigner, KeyNotHeldError
 from notary.storage.interfaces import FileNotStoredError, IMetadataStore
+from notary.tuf.errors import InvalidKeyError
 from notary.tuf.files import Root
 from notary.tuf.keys import PublicKey
 from notary.tuf.names import ROOT
@@ -33,7 +34,7 @@ class ServerKeys:
         for key in read_stored(gun, file, Root.read).roles[role].keys.values():
             try:
                 return await self._signer.public_key(key.canonical_id)
-            except KeyNotHeldError:
+            except (KeyNotHeldError, InvalidKeyError):  # what nobody can read, nobody holds
                 continue
         return await self.rotate(gun, role)
 

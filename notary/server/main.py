@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from twisted.scripts import twistd
+from twisted.application import app
+from twisted.scripts._twistd_unix import ServerOptions, UnixApplicationRunner
 
 from notary import __version__
 
@@ -55,6 +56,9 @@ def twistd_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def main() -> None:
-    """Run the metadata server in the foreground."""
+    """Run the metadata server in the foreground, as `twistd` does.
+
+    Unlike `twistd`, a process that a signal told to stop ends with status 0.
+    """
     sys.argv[1:] = twistd_arguments(sys.argv[1:])
-    twistd.run()
+    app.run(lambda config: UnixApplicationRunner(config).run(), ServerOptions)

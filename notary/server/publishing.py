@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from notary.server.errors import UPDATING, APIError
 from notary.server.reading import newest_timestamp, read_files, read_head, read_stored
 from notary.server.times import utc_now
 from notary.server.upload import body_size, read_upload
@@ -19,6 +20,7 @@ from notary.storage.interfaces import (
     FileNotStoredError,
     IMetadataStore,
     NewFile,
+    StorageError,
 )
 from notary.tuf.errors import BadHierarchyError, BadRootError, StaleVersionError
 from notary.tuf.metadata import Metadata
@@ -77,11 +79,15 @@ class Publishing:
             stored = await self._stored(gun, upload)
             now = utc_now(self._clock)
             accepted = await run(judge, gun, upload, stored, now, self._max_version_step)
-            files = await self._finish(accepted)
+            files = await self._finish(gun, accepted)
             try:
                 await self._store.publish(gun, files, stored.versions.get(TIMESTAMP, 0))
             except ConflictError as error:
                 self._log.debug("judging a publish to {gun} again: {error}", gun=gun, error=error)
+            except StorageError:
+                raise
+            except Exception as error:
+                raise APIError(UPDATING) from error
             else:
                 timestamp = files[-1]
                 self._log.info(
@@ -107,7 +113,7 @@ class Publishing:
             {**versions, TIMESTAMP: file.version},
         )
 
-    async def _finish(self, accepted: Accepted) -> list[NewFile]:
+    async def _finish(self, gun: str, accepted: Accepted) -> list[NewFile]:
         files = [_new(role, metadata) for role, metadata in accepted.files.items()]
         now = utc_now(self._clock)
         draft = accepted.draft_snapshot(now)
@@ -115,7 +121,7 @@ class Publishing:
             snapshot = accepted.files[SNAPSHOT].data
         else:
             try:
-                snapshot = await sign_draft(self._signer, draft)
+                snapshot = await sign_draft(self._signer, gun, draft)
             except KeyNotHeldError as error:
                 raise BadHierarchyError(
                     "no snapshot was included in update and server does not hold current snapshot "
@@ -125,7 +131,7 @@ class Publishing:
             files.append(NewFile(SNAPSHOT, draft.version, snapshot))
         draft = accepted.draft_timestamp(snapshot, now)
         try:
-            timestamp = await sign_draft(self._signer, draft)
+            timestamp = await sign_draft(self._signer, gun, draft)
         except KeyNotHeldError as error:
             raise BadRootError("no timestamp keys exist on the server") from error
         return [*files, NewFile(TIMESTAMP, draft.version, timestamp)]

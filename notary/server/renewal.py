@@ -101,7 +101,7 @@ class Renewal:
 
     async def _sign(self, gun: str, head: Head, draft: Draft) -> list[NewFile]:
         try:
-            data = await sign_draft(self._signer, draft)
+            data = await sign_draft(self._signer, gun, draft)
         except KeyNotHeldError as error:
             self._log.info(
                 "the {role} of {gun} is not renewed: {error}", role=draft.role, gun=gun, error=error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from io import SEEK_END
 from typing import BinaryIO
@@ -21,6 +22,7 @@ from notary.tuf.names import is_role
 MAX_FILES = 1000
 """Files in one upload: a delegation tree far larger than any seen."""
 
+_FILENAME = re.compile(r";\s*filename\*?\s*=", re.IGNORECASE)
 _MAX_PART_HEADER = 16 * 1024
 _CHUNK = 1 << 20
 
@@ -59,6 +61,8 @@ def read_upload(content_type: str, body: BinaryIO) -> Mapping[str, Metadata]:
 
 
 def _role(part: MultipartSegment) -> str:
+    if len(_FILENAME.findall(part.header("Content-Disposition", ""))) > 1:
+        raise APIError(NO_FILENAME, "a part has more than one file name")
     role = (part.filename or "").removesuffix(".json")
     if not role:
         raise APIError(NO_FILENAME)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from notary.signing.interfaces import ISigner, KeyNotHeldError
 from notary.tuf.drafts import Draft
+from notary.tuf.errors import InvalidKeyError
 from notary.tuf.metadata import Signature
 
 
-async def sign_draft(signer: ISigner, draft: Draft) -> bytes:
+async def sign_draft(signer: ISigner, gun: str, draft: Draft) -> bytes:
     """Return the finished file, signed by every key of the role that the signer holds.
 
     Raises:
@@ -18,8 +19,8 @@ async def sign_draft(signer: ISigner, draft: Draft) -> bytes:
     signatures = []
     for key_id, key in draft.signers.keys.items():
         try:
-            raw = await signer.sign(key.canonical_id, draft.payload)
-        except KeyNotHeldError:
+            raw = await signer.sign(gun, draft.role, key.canonical_id, draft.payload)
+        except (KeyNotHeldError, InvalidKeyError):  # what nobody can read, nobody holds
             continue
         signatures.append(Signature(key_id, raw.method, raw.signature))
     if len(signatures) < draft.signers.threshold:

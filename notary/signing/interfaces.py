@@ -50,10 +50,15 @@ class ISigner(Interface):
     def public_key(key_id: str) -> Deferred[PublicKey]:
         """Fire with the public part of a key, or fail with `KeyNotHeldError`."""
 
-    def sign(key_id: str, payload: bytes) -> Deferred[RawSignature]:
+    def sign(gun: str, role: str, key_id: str, payload: bytes) -> Deferred[RawSignature]:
         """Fire with a signature over the payload, or fail with `KeyNotHeldError`.
 
+        A key is held for the collection and role that it was made for, and signs for no other:
+        or else whoever publishes to one could have files signed that are good for another.
+
         Args:
+            gun: the collection.
+            role: the role of the file to be signed.
             key_id: the canonical ID of the key, that of its bare public key.
             payload: the bytes to sign.
         """

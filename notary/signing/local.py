@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
@@ -10,43 +11,53 @@ from notary.signing.interfaces import ISigner, KeyNotHeldError, RawSignature
 from notary.tuf.keys import ED25519, PublicKey
 
 
+@attrs.frozen
+class _HeldKey:
+    gun: str
+    role: str
+    private: Ed25519PrivateKey = attrs.field(repr=False)
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey(ED25519, self.private.public_key().public_bytes_raw())
+
+
 @implementer(ISigner)
 class LocalSigner:
     """Signs with Ed25519 keys that are kept in memory only."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, Ed25519PrivateKey] = {}
+        self._keys: dict[str, _HeldKey] = {}
         self._unused: dict[tuple[str, str], PublicKey] = {}
 
     def create_key(self, gun: str, role: str) -> Deferred[PublicKey]:
         """See `ISigner.create_key`."""
-        unused = self._unused.get((gun, role))
-        if unused is None:
-            private = Ed25519PrivateKey.generate()
-            unused = PublicKey(ED25519, private.public_key().public_bytes_raw())
-            self._keys[unused.key_id] = private
-            self._unused[gun, role] = unused
-        return succeed(unused)
+        if (gun, role) not in self._unused:
+            key = _HeldKey(gun, role, Ed25519PrivateKey.generate())
+            self._keys[key.public.key_id] = key
+            self._unused[gun, role] = key.public
+        return succeed(self._unused[gun, role])
 
     def public_key(self, key_id: str) -> Deferred[PublicKey]:
         """See `ISigner.public_key`."""
-        private = self._keys.get(key_id)
-        if private is None:
-            return fail(_not_held(key_id))
-        return succeed(PublicKey(ED25519, private.public_key().public_bytes_raw()))
+        key = self._keys.get(key_id)
+        if key is None:
+            return fail(KeyNotHeldError(f"no key with the ID {key_id[:64]} is held here"))
+        return succeed(key.public)
 
-    def sign(self, key_id: str, payload: bytes) -> Deferred[RawSignature]:
+    def sign(self, gun: str, role: str, key_id: str, payload: bytes) -> Deferred[RawSignature]:
         """See `ISigner.sign`."""
-        private = self._keys.get(key_id)
-        if private is None:
-            return fail(_not_held(key_id))
-        self._unused = {owner: key for owner, key in self._unused.items() if key.key_id != key_id}
-        return succeed(RawSignature("eddsa", private.sign(payload)))
+        key = self._keys.get(key_id)
+        if key is None or (key.gun, key.role) != (gun, role):
+            return fail(
+                KeyNotHeldError(
+                    f"no key with the ID {key_id[:64]} is held here for {role} of {gun!r}"
+                )
+            )
+        if self._unused.get((gun, role)) == key.public:
+            del self._unused[gun, role]
+        return succeed(RawSignature("eddsa", key.private.sign(payload)))
 
     def check(self) -> Deferred[None]:
         """See `ISigner.check`."""
         return succeed(None)
-
-
-def _not_held(key_id: str) -> KeyNotHeldError:
-    return KeyNotHeldError(f"no key with the ID {key_id[:64]} is held here")

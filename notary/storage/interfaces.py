@@ -86,6 +86,10 @@ class ConflictError(StorageError):
     """The collection changed since it was read, or holds one of the versions already."""
 
 
+class UnstorableError(StorageError):
+    """The store cannot hold such a name, version or file; the message says which and why."""
+
+
 class StoreUnavailableError(StorageError):
     """The store cannot answer now; the message says why, without any password."""
 
@@ -93,7 +97,8 @@ class StoreUnavailableError(StorageError):
 class IMetadataStore(Interface):
     """Holds the metadata files of all collections, by GUN, role and version.
 
-    Every method returns a Deferred. Each may fail with `StoreUnavailableError`.
+    Every method returns a Deferred. Each may fail with `StoreUnavailableError`, and with
+    `UnstorableError` if the store cannot even look for such a name.
     """
 
     def newest(gun: str, role: str) -> Deferred[StoredFile]:
@@ -127,7 +132,8 @@ class IMetadataStore(Interface):
 
         Fires with None once everything is stored for good. Fails with `ConflictError`, and
         stores nothing, if the newest timestamp is another one by now, or if any of the roles
-        already holds the given version or a newer one.
+        already holds the given version or a newer one; with `UnstorableError` if the store
+        could not give back exactly these names, versions and bytes.
         """
 
     def delete(gun: str) -> Deferred[None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Any, NoReturn
 
 from notary.tuf.errors import MalformedJSONError
@@ -17,8 +17,8 @@ from notary.tuf.errors import MalformedJSONError
 MAX_DEPTH = 64
 """How deeply arrays and objects may be nested in metadata; real files stay below 10."""
 
-MAX_INTEGER_DIGITS = 19
-"""Enough for every 64-bit number."""
+_INT64 = 2**63
+_MAX_DIGITS = 20
 
 _ESCAPE = re.compile(r'\\(?:["\\]|u([0-9a-f]{4})|([bfnrt]))')
 _ENCODER = json.JSONEncoder(
@@ -84,7 +84,7 @@ def decode(data: bytes) -> Any:
 
     Raises:
         MalformedJSONError: the bytes are not UTF-8 or not JSON, hold a number that is not an
-            integer of at most `MAX_INTEGER_DIGITS` digits, name a member of an object twice, nest
+            integer of 64 bits, name a member of an object twice, nest
             deeper than `MAX_DEPTH`, or hold a string that is not Unicode text.
     """
     try:
@@ -110,6 +110,24 @@ def decode(data: bytes) -> Any:
     return value
 
 
+def check_spelling(container: Iterable[str], fields: Set[str]) -> None:
+    """Refuse a member of an object whose name differs from a known field's only by case.
+
+    The original clients and servers would take it for that field, so one file would say one thing
+    to them and another to us.
+
+    Args:
+        container: the object, or the names of its members.
+        fields: the fields that it may have, in lower case.
+
+    Raises:
+        MalformedJSONError: there is such a member.
+    """
+    for name in container:
+        if name not in fields and name.casefold() in fields:
+            raise MalformedJSONError(f"the member {name!r} must be written {name.casefold()!r}")
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
@@ -122,9 +140,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits.lstrip("-")) > MAX_INTEGER_DIGITS:
-        raise MalformedJSONError(f"a number has more than {MAX_INTEGER_DIGITS} digits")
-    return int(digits)
+    number = int(digits) if len(digits) <= _MAX_DIGITS else _INT64
+    if not -_INT64 <= number < _INT64:
+        raise MalformedJSONError(f"the number {digits[:40]} has more than 64 bits")
+    return number
 
 
 def _refuse_number(number: str) -> NoReturn:

@@ -23,6 +23,14 @@ MIN_RSA_BITS = 2048
 CLOCK_LEEWAY = timedelta(days=1)
 """How far in the future a certificate may begin."""
 
+_UNREADABLE_EXTENSIONS = (
+    TypeError,
+    ValueError,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.UnsupportedGeneralNameType,
+)
+
 
 def load_chain(pem: bytes) -> tuple[Certificate, ...]:
     """Read a chain of PEM certificates.
@@ -32,7 +40,7 @@ def load_chain(pem: bytes) -> tuple[Certificate, ...]:
     """
     try:
         return tuple(x509.load_pem_x509_certificates(pem))
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise InvalidKeyError("a certificate cannot be read") from error
 
 
@@ -69,14 +77,14 @@ def is_ca(certificate: Certificate) -> bool:
     """Tell whether a certificate is marked as that of an issuer."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except _UNREADABLE_EXTENSIONS:
         return False
 
 
 def _common_name(certificate: Certificate) -> str:
     try:
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    except ValueError:
+    except (ValueError, TypeError):
         return ""
     return str(names[-1].value) if names else ""
 
@@ -102,8 +110,12 @@ def weakness(certificate: Certificate) -> str | None:
 
 
 def _validity_problem(certificate: Certificate, now: datetime) -> str | None:
-    if now + CLOCK_LEEWAY < certificate.not_valid_before_utc:
-        return f"it is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"
-    if now > certificate.not_valid_after_utc:
-        return f"it expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
+    try:
+        begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except ValueError:
+        return "its dates cannot be read"
+    if now + CLOCK_LEEWAY < begin:
+        return f"it is not valid before {begin:%Y-%m-%d}"
+    if now > end:
+        return f"it expired on {end:%Y-%m-%d}"
     return None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import attrs
 
-from notary.tuf.errors import InvalidKeyError, InvalidMetadataError
+from notary.tuf.canonical import check_spelling
+from notary.tuf.errors import InvalidKeyError, InvalidMetadataError, MalformedJSONError
 from notary.tuf.keys import PublicKey
 from notary.tuf.metadata import FileMeta, Metadata
 from notary.tuf.names import BASE_ROLES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, is_delegation, parent
@@ -22,6 +23,8 @@ FILE_TYPES = {
 }
 """The ``_type`` of each base role's file; delegations are of type ``Targets``."""
 
+_ROLE_FIELDS = {"name", "keyids", "threshold", "paths"}
+_FILE_META_FIELDS = {"length", "hashes", "custom"}
 _DIGEST_SIZES = {"sha256": 32, "sha512": 64}
 
 
@@ -58,6 +61,9 @@ class Root:
             InvalidMetadataError: it does not have the form of a root.
         """
         metadata.check_common("Root")
+        _check_fields(metadata.signed, {"keys", "roles", "consistent_snapshot"})
+        if not isinstance(metadata.signed.get("consistent_snapshot") or False, bool):
+            raise InvalidMetadataError("consistent_snapshot must be true or false")
         keys = _keys(metadata.signed)
         roles = _object(metadata.signed, "roles")
         missing = [role for role in BASE_ROLES if roles.get(role) is None]
@@ -87,9 +93,11 @@ class Targets:
                 not right below its own.
         """
         metadata.check_common("Targets")
+        _check_fields(metadata.signed, {"targets", "delegations"})
         for path, target in _object(metadata.signed, "targets").items():
             _check_target(path, target)
         delegations = _object(metadata.signed, "delegations")
+        _check_fields(delegations, {"keys", "roles"})
         keys = _keys(delegations)
         roles: dict[str, RoleKeys] = {}
         for value in _list(delegations, "roles"):
@@ -148,6 +156,13 @@ class Timestamp:
         return cls(metadata, _meta(metadata, required=(SNAPSHOT,))[SNAPSHOT])
 
 
+def _check_fields(container: Mapping[str, Any], fields: Set[str]) -> None:
+    try:
+        check_spelling(container, fields)
+    except MalformedJSONError as error:
+        raise InvalidMetadataError(str(error)) from error
+
+
 def _object(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = container.get(name)
     if value is None:
@@ -171,7 +186,7 @@ def _keys(container: Mapping[str, Any]) -> dict[str, PublicKey]:
     for key_id, value in _object(container, "keys").items():
         try:
             keys[key_id] = PublicKey.from_json(value)
-        except InvalidKeyError as error:
+        except (InvalidKeyError, MalformedJSONError) as error:
             raise InvalidMetadataError(f"key {key_id[:64]}: {error}") from error
     return keys
 
@@ -179,6 +194,7 @@ def _keys(container: Mapping[str, Any]) -> dict[str, PublicKey]:
 def _role_keys(role: str, value: Any, keys: Mapping[str, PublicKey]) -> RoleKeys:
     if not isinstance(value, dict):
         raise InvalidMetadataError(f"the specification of {role} must be an object")
+    _check_fields(value, _ROLE_FIELDS)
     threshold = value.get("threshold")
     if not isinstance(threshold, int) or isinstance(threshold, bool) or threshold < 1:
         raise InvalidMetadataError(f"invalid threshold specified for {role}: {threshold}")
@@ -195,6 +211,7 @@ def _role_keys(role: str, value: Any, keys: Mapping[str, PublicKey]) -> RoleKeys
 def _check_target(path: str, value: Any) -> None:
     if not isinstance(value, dict):
         raise InvalidMetadataError(f"target {path!r} must be an object")
+    _check_fields(value, _FILE_META_FIELDS)
     length = value.get("length", 0)
     if not isinstance(length, int) or isinstance(length, bool) or length < 0:
         raise InvalidMetadataError(f"the length of target {path!r} must be a number of bytes")
@@ -212,6 +229,7 @@ def _hashes(what: str, value: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def _meta(metadata: Metadata, required: Sequence[str]) -> dict[str, FileMeta]:
+    _check_fields(metadata.signed, {"meta"})
     entries = _object(metadata.signed, "meta")
     for role in required:
         if role not in entries:
@@ -222,6 +240,7 @@ def _meta(metadata: Metadata, required: Sequence[str]) -> dict[str, FileMeta]:
 def _file_meta(role: str, value: Any) -> FileMeta:
     if not isinstance(value, dict):
         raise InvalidMetadataError(f"the entry of {role[:300]} must be an object")
+    _check_fields(value, _FILE_META_FIELDS)
     digests = _hashes(role, value)
     if "sha256" not in digests:
         raise InvalidMetadataError(f"missing {role[:300]} sha256 checksum information")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from functools import cached_property
 from hashlib import sha256
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509 import Certificate
 
 from notary.tuf import certificates
-from notary.tuf.canonical import encode
+from notary.tuf.canonical import check_spelling, encode
 from notary.tuf.errors import InvalidKeyError
 
 ECDSA = "ecdsa"
@@ -27,6 +26,8 @@ ED25519 = "ed25519"
 RSA = "rsa"
 RSA_X509 = "rsa-x509"
 
+_KEY_FIELDS = {"keytype", "keyval"}
+_KEY_VALUE_FIELDS = {"public", "private"}
 _BARE_TYPE = {ECDSA_X509: ECDSA, RSA_X509: RSA}
 _ED25519_SIGNATURE_SIZE = 64
 _PSS_SALT_SIZE = 32
@@ -52,15 +53,18 @@ class PublicKey:
 
         Raises:
             InvalidKeyError: the value is of another shape.
+            MalformedJSONError: a member's name differs from a field's by case.
         """
         try:
             key_type, public = value["keytype"], value["keyval"]["public"]
+            check_spelling(value, _KEY_FIELDS)
+            check_spelling(value["keyval"], _KEY_VALUE_FIELDS)
             if not isinstance(key_type, str) or not isinstance(public, str):
                 raise InvalidKeyError("a key's keytype and public must be strings")
             return cls(key_type, base64.b64decode(public, validate=True))
         except (KeyError, TypeError) as error:
             raise InvalidKeyError("a key must have a keytype and a keyval with public") from error
-        except binascii.Error as error:
+        except ValueError as error:
             raise InvalidKeyError("a key's public part is not base64") from error
 
     def to_json(self) -> dict[str, Any]:

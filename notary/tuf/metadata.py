@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from notary.tuf.canonical import decode, encode
+from notary.tuf.canonical import check_spelling, decode, encode
 from notary.tuf.errors import ExpiredError, InvalidMetadataError, MalformedJSONError, SignatureError
 from notary.tuf.keys import PublicKey
 from notary.tuf.times import parse_time
@@ -22,6 +22,10 @@ MAX_SIGNATURES = 100
 
 MAX_VERSION = 2**31 - 2
 """The highest version of a file: one more still has to fit the database's column."""
+
+_FILE_FIELDS = {"signed", "signatures"}
+_COMMON_FIELDS = {"_type", "version", "expires"}
+_SIGNATURE_FIELDS = {"keyid", "method", "sig"}
 
 
 @attrs.frozen
@@ -118,7 +122,9 @@ class Metadata:
         value = decode(data)
         if not isinstance(value, dict):
             raise MalformedJSONError("a metadata file must be an object")
+        check_spelling(value, _FILE_FIELDS)
         signed = _member(value, "signed", dict) or {}
+        check_spelling(signed, _COMMON_FIELDS)
         return cls(
             data,
             signed,
@@ -126,7 +132,7 @@ class Metadata:
             _member(signed, "_type", str) or "",
             _member(signed, "version", int) or 0,
             _expires(_member(signed, "expires", str)),
-            tuple(sorted(value.keys() - {"signed", "signatures"})),
+            tuple(sorted(value.keys() - _FILE_FIELDS)),
         )
 
     @cached_property
@@ -217,6 +223,7 @@ def _signatures(values: list[Any]) -> tuple[Signature, ...]:
 def _signature(value: Any) -> Signature:
     if not isinstance(value, dict):
         raise MalformedJSONError("a signature must be an object")
+    check_spelling(value, _SIGNATURE_FIELDS)
     try:
         raw = base64.b64decode(_member(value, "sig", str) or "", validate=True)
     except (binascii.Error, ValueError) as error:

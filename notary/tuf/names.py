@@ -47,14 +47,15 @@ def check_gun(gun: str) -> None:
     Basic Multilingual Plane and do not tell trailing blanks apart.
 
     Raises:
-        InvalidGUNError: the name is empty, too long, starts or ends with white space, or holds
-            a character that is unprintable, outside that plane, or ``*``.
+        InvalidGUNError: the name is too long, starts or ends with white space, has a part between
+            slashes that is empty, ``.`` or ``..``, or holds a character that is unprintable,
+            outside that plane, or ``*``.
     """
-    if not gun:
-        raise InvalidGUNError("the name is empty")
     if len(gun) > MAX_NAME_LENGTH:
         raise InvalidGUNError(f"the name has more than {MAX_NAME_LENGTH} characters")
     if gun != gun.strip():
         raise InvalidGUNError("the name starts or ends with white space")
+    if not {"", ".", ".."}.isdisjoint(gun.split("/")):
+        raise InvalidGUNError("the name holds an empty part, or one that is . or ..")
     if not gun.isprintable() or "*" in gun or max(gun) > _LAST_BMP_CHARACTER:
         raise InvalidGUNError("the name holds a character that is not allowed")

@@ -61,10 +61,7 @@ class Accepted:
         if SNAPSHOT in self.files:
             return None
         previous = self._stored.files.get(SNAPSHOT)
-        try:
-            read = None if previous is None else Snapshot.read(previous)
-        except InvalidMetadataError as error:
-            raise ValidationError(f"the stored snapshot: {error}") from error
+        read = None if previous is None else _stored_snapshot(previous)
         named = {role: metadata.data for role, metadata in self._named.items()}
         version = self._stored.versions.get(SNAPSHOT, 0)
         return drafts.draft_snapshot(self.root, read, version, named, now)
@@ -110,8 +107,10 @@ def judge(
     if TARGETS not in upload and ROOT not in stored.files:
         raise ValidationError("targets must be loaded first")
     named = {ROOT: root.metadata, **{role: read.metadata for role, read in targets.items()}}
-    publish.judge_snapshot(root, named)
+    snapshot = publish.judge_snapshot(root, named)
     publish.check_newer()
+    if snapshot is not None:
+        publish.check_unnamed(snapshot, named)
     files = {role: metadata for role, metadata in upload.items() if role != TIMESTAMP}
     return Accepted(files, root, named, stored)
 
@@ -167,10 +166,10 @@ class _Publish:
                 raise BadTargetsError(f"{role}: {error}") from error
         return loaded
 
-    def judge_snapshot(self, root: Root, named: Mapping[str, Metadata]) -> None:
+    def judge_snapshot(self, root: Root, named: Mapping[str, Metadata]) -> Snapshot | None:
         metadata = self.upload.get(SNAPSHOT)
         if metadata is None:
-            return
+            return None
         try:
             metadata.check_upload()
             self._check_step(SNAPSHOT, metadata)
@@ -183,6 +182,7 @@ class _Publish:
                     raise InvalidMetadataError(f"no checksums were provided for {role}")
                 if not snapshot.meta[role].describes(file.data):
                     raise InvalidMetadataError(f"the checksum or length of {role} did not match")
+            return snapshot
         except TUFError as error:
             raise BadSnapshotError(str(error)) from error
 
@@ -194,12 +194,35 @@ class _Publish:
                     f"{role}: version {metadata.version} is not newer than {stored}"
                 )
 
+    def check_unnamed(self, snapshot: Snapshot, named: Mapping[str, Metadata]) -> None:
+        """Refuse an entry for a file that is neither uploaded nor the stored one.
+
+        The file could not be read, or would go back to an older one.
+        """
+        stored: dict[str, str] = {}
+        if SNAPSHOT in self.stored.files:
+            meta = _stored_snapshot(self.stored.files[SNAPSHOT]).meta
+            stored = {role: entry.sha256 for role, entry in meta.items()}
+        for role, entry in snapshot.meta.items():
+            if role not in named and stored.get(role) != entry.sha256:
+                raise BadSnapshotError(
+                    f"the checksum of {role[:300]} is neither that of an uploaded file nor that "
+                    "of the stored one"
+                )
+
     def _check_step(self, role: str, metadata: Metadata) -> None:
         stored = self.stored.versions.get(role, 0)
         if metadata.version - stored > self.max_step:
             raise InvalidMetadataError(
                 f"version {metadata.version} is more than {self.max_step} ahead of {stored}"
             )
+
+
+def _stored_snapshot(metadata: Metadata) -> Snapshot:
+    try:
+        return Snapshot.read(metadata)
+    except InvalidMetadataError as error:
+        raise ValidationError(f"the stored snapshot: {error}") from error
 
 
 def _load(role: str, metadata: Metadata, root: Root, loaded: Mapping[str, Targets]) -> Targets:

@@ -1,0 +1,53 @@
+# make run    the service on https://localhost:4443, with sample certificates and nothing to set up
+# make test   lint, types and tests, with what they need installed first
+# make clean  forget the environment that the other two made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Twisted looks for plugins in the directories of sys.path, where only this mode puts the tree.
+EDITABLE := --config-settings editable_mode=compat --editable
+
+.PHONY: run test clean
+
+define NEXT_STEPS
+
+Serving https://localhost:4443 until Ctrl-C. In a second shell, with the package "notary" installed:
+
+  alias notary-here='notary -s https://localhost:4443 --tlscacert fixtures/root-ca.crt -d .trust'
+  notary-here init -p example.com/hello
+  notary-here add -p example.com/hello v1 README.rst
+  notary-here verify example.com/hello v1 -i README.rst -q
+
+endef
+export NEXT_STEPS
+
+run: $(VENV)/.installed
+	@echo "$$NEXT_STEPS"
+	@exec $(BIN)/notary-server -config=conf/server-local.json -logf=logfmt
+
+test: $(VENV)/.installed-dev
+	tests/system-packages.sh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest --cov --cov-report=
+	$(BIN)/coverage report --no-skip-covered --include='notary/tuf/*'
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet $(EDITABLE) .
+	@touch $@
+
+$(VENV)/.installed-dev: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet $(EDITABLE) '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+# Debian packs the module that makes an environment apart from Python.
+$(BIN)/python:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	    test "$$(id -u)" -eq 0 && apt-get update && apt-get install --yes python3-venv; \
+	} || { echo "Python cannot make $(VENV): as root, apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

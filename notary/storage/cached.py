@@ -1,0 +1,106 @@
+"""A bounded memory of files that never change, in front of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from cachetools import LRUCache
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from notary.storage.interfaces import Change, IMetadataStore, NewFile, StoredFile
+
+_Key = tuple[str, str, str]
+_ENTRY_OVERHEAD = 1024
+_LARGEST_SHARE = 8
+
+
+@implementer(IMetadataStore)
+class CachedMetadataStore:
+    """Remembers files asked for by checksum; asks another store for everything else.
+
+    A file never changes under its checksum. A collection that is deleted here is forgotten; one
+    that another server deletes may be served by checksum for as long as it is remembered.
+
+    Args:
+        store: where the files are.
+        max_bytes: how much memory they may take, about; no single file takes more than an eighth.
+    """
+
+    def __init__(self, store: IMetadataStore, max_bytes: int) -> None:
+        self._store = store
+        self._largest = max_bytes // _LARGEST_SHARE
+        self._files: LRUCache[_Key, StoredFile] = LRUCache(max_bytes, _size)
+
+    def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
+        """See `IMetadataStore.by_checksum`."""
+        return Deferred.fromCoroutine(self._by_checksum(gun, role, checksum))
+
+    async def _by_checksum(self, gun: str, role: str, checksum: str) -> StoredFile:
+        file = self._files.get((gun, role, checksum))
+        if file is None:
+            file = await self._store.by_checksum(gun, role, checksum)
+            self._remember(gun, file)
+        return file
+
+    def by_checksums(
+        self, gun: str, checksums: Mapping[str, str]
+    ) -> Deferred[Mapping[str, StoredFile]]:
+        """See `IMetadataStore.by_checksums`."""
+        return Deferred.fromCoroutine(self._by_checksums(gun, checksums))
+
+    async def _by_checksums(
+        self, gun: str, checksums: Mapping[str, str]
+    ) -> Mapping[str, StoredFile]:
+        files = {
+            role: self._files[gun, role, checksum]
+            for role, checksum in checksums.items()
+            if (gun, role, checksum) in self._files
+        }
+        unknown = {role: checksums[role] for role in checksums.keys() - files.keys()}
+        if unknown:
+            found = await self._store.by_checksums(gun, unknown)
+            for file in found.values():
+                self._remember(gun, file)
+            files.update(found)
+        return files
+
+    def _remember(self, gun: str, file: StoredFile) -> None:
+        if _size(file) <= self._largest:
+            self._files[gun, file.role, file.sha256] = file
+
+    def delete(self, gun: str) -> Deferred[None]:
+        """See `IMetadataStore.delete`."""
+        return self._store.delete(gun).addCallback(self._forget, gun)
+
+    def _forget(self, _: None, gun: str) -> None:
+        for key in [key for key in self._files if key[0] == gun]:
+            del self._files[key]
+
+    def newest(self, gun: str, role: str) -> Deferred[StoredFile]:
+        """See `IMetadataStore.newest`."""
+        return self._store.newest(gun, role)
+
+    def newest_versions(self, gun: str, roles: Iterable[str]) -> Deferred[Mapping[str, int]]:
+        """See `IMetadataStore.newest_versions`."""
+        return self._store.newest_versions(gun, roles)
+
+    def by_version(self, gun: str, role: str, version: int) -> Deferred[StoredFile]:
+        """See `IMetadataStore.by_version`."""
+        return self._store.by_version(gun, role, version)
+
+    def publish(self, gun: str, files: Sequence[NewFile], base: int) -> Deferred[None]:
+        """See `IMetadataStore.publish`."""
+        return self._store.publish(gun, files, base)
+
+    def changes(self, gun: str | None, start: int | None, limit: int) -> Deferred[Sequence[Change]]:
+        """See `IMetadataStore.changes`."""
+        return self._store.changes(gun, start, limit)
+
+    def check(self) -> Deferred[None]:
+        """See `IMetadataStore.check`."""
+        return self._store.check()
+
+
+def _size(file: StoredFile) -> int:
+    return len(file.data) + _ENTRY_OVERHEAD

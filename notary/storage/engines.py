@@ -1,0 +1,103 @@
+"""Connections to a database: what is set on each of them, so that no wait is without end."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+_TIMEOUTS = {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}
+"""Seconds until a server that keeps silent counts as down, unless the URL says otherwise."""
+
+_LOCK_TIMEOUT = 5
+"""Seconds until a transaction gives up waiting for another one."""
+
+_RECYCLE = 1800
+"""Seconds after which a connection is replaced: less than what firewalls and servers allow."""
+
+_POOL_TIMEOUT = 30
+"""Seconds until a thread gives up waiting for a connection."""
+
+WRITING = "notary_writing"
+"""Execution option of a connection whose transaction is going to write."""
+
+
+def create_engine_for(url: URL, connections: int = 4) -> Engine:
+    """Return an engine for a URL from `notary.storage.dsn.engine_url`. It connects on first use.
+
+    Args:
+        url: which database.
+        connections: how many there are at the most; as many as threads use the engine.
+    """
+    options: dict[str, Any] = {
+        "pool_size": connections,
+        "max_overflow": 0,
+        "pool_timeout": _POOL_TIMEOUT,
+        "hide_parameters": True,
+    }
+    if url.get_backend_name() == "sqlite":
+        return _create_sqlite_engine(url, options)
+    return _create_mysql_engine(url, options)
+
+
+def _create_mysql_engine(url: URL, options: dict[str, Any]) -> Engine:
+    settings = f"SET SESSION innodb_lock_wait_timeout = {_LOCK_TIMEOUT}"
+    if "time_zone" in url.query:
+        settings += f", SESSION time_zone = '{url.query['time_zone']}'"
+    return create_engine(
+        url.difference_update_query(["tls", "time_zone"]),
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_recycle=_RECYCLE,
+        connect_args={
+            "charset": "utf8mb4",
+            **{name: int(str(url.query.get(name, _TIMEOUTS[name]))) for name in _TIMEOUTS},
+            # What does not fit is to be an error, never to be cut off.
+            "sql_mode": "STRICT_TRANS_TABLES",
+            "init_command": settings,
+            # PyMySQL would encode it as Latin-1; Go sends UTF-8.
+            "password": (url.password or "").encode(),
+            **_tls_options(url),
+        },
+        **options,
+    )
+
+
+def _tls_options(url: URL) -> dict[str, Any]:
+    match url.query.get("tls", "false"):
+        case "true":
+            return {"ssl": ssl.create_default_context()}
+        case "skip-verify":
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            return {"ssl": context}
+        case "preferred":
+            return {}  # PyMySQL's default: encrypted if the server can
+        case _:
+            return {"ssl_disabled": True}
+
+
+def _create_sqlite_engine(url: URL, options: dict[str, Any]) -> Engine:
+    engine = create_engine(url, **options)
+
+    @event.listens_for(engine, "connect")
+    def prepare(dbapi_connection: Any, _entry: ConnectionPoolEntry) -> None:
+        dbapi_connection.isolation_level = None  # we say BEGIN, not the driver
+        for pragma in (
+            f"busy_timeout = {_LOCK_TIMEOUT * 1000}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+        ):
+            dbapi_connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and then writes could not wait for another writer.
+        writing = connection.get_execution_options().get(WRITING)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine

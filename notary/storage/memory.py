@@ -1,0 +1,150 @@
+"""A metadata store that forgets everything when the process ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from notary.storage.interfaces import (
+    DELETION,
+    UPDATE,
+    Change,
+    ConflictError,
+    FileNotStoredError,
+    IMetadataStore,
+    NewFile,
+    StoredFile,
+)
+from notary.storage.limits import refuse_unstorable
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _as_deferred(method: Callable[_P, _T]) -> Callable[_P, Deferred[_T]]:
+    """Make a method return a Deferred that has fired already."""
+
+    @wraps(method)
+    def deferring(*args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
+        return maybeDeferred(method, *args, **kwargs)
+
+    return deferring
+
+
+@implementer(IMetadataStore)
+class MemoryMetadataStore:
+    """Keeps all metadata in this process.
+
+    Args:
+        clock: tells when something is stored, in seconds since the epoch.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._files: dict[str, dict[str, dict[int, StoredFile]]] = {}
+        self._changes: list[Change] = []
+
+    @_as_deferred
+    def newest(self, gun: str, role: str) -> StoredFile:
+        """See `IMetadataStore.newest`."""
+        versions = self._versions(gun, role)
+        if not versions:
+            raise FileNotStoredError(f"{gun} has no file of role {role}")
+        return versions[max(versions)]
+
+    @_as_deferred
+    def newest_versions(self, gun: str, roles: Iterable[str]) -> Mapping[str, int]:
+        """See `IMetadataStore.newest_versions`."""
+        return {role: max(versions) for role in roles if (versions := self._versions(gun, role))}
+
+    @_as_deferred
+    def by_version(self, gun: str, role: str, version: int) -> StoredFile:
+        """See `IMetadataStore.by_version`."""
+        try:
+            return self._versions(gun, role)[version]
+        except KeyError:
+            raise FileNotStoredError(f"{gun} has no version {version} of role {role}") from None
+
+    @_as_deferred
+    def by_checksum(self, gun: str, role: str, checksum: str) -> StoredFile:
+        """See `IMetadataStore.by_checksum`."""
+        for file in self._versions(gun, role).values():
+            if file.sha256 == checksum:
+                return file
+        raise FileNotStoredError(f"{gun} has no file of role {role} with checksum {checksum}")
+
+    @_as_deferred
+    def by_checksums(self, gun: str, checksums: Mapping[str, str]) -> Mapping[str, StoredFile]:
+        """See `IMetadataStore.by_checksums`."""
+        return {
+            role: file
+            for role, checksum in checksums.items()
+            for file in self._versions(gun, role).values()
+            if file.sha256 == checksum
+        }
+
+    @_as_deferred
+    def publish(self, gun: str, files: Sequence[NewFile], base: int) -> None:
+        """See `IMetadataStore.publish`."""
+        refuse_unstorable(gun, files)
+        if max(self._versions(gun, "timestamp"), default=0) != base:
+            raise ConflictError(f"{gun} changed since version {base} of its timestamp")
+        for file in files:
+            if max(self._versions(gun, file.role), default=-1) >= file.version:
+                raise ConflictError(
+                    f"{gun} has version {file.version} of role {file.role} or newer"
+                )
+        now = self._now()
+        roles = self._files.setdefault(gun, {})
+        for file in files:
+            roles.setdefault(file.role, {})[file.version] = StoredFile(
+                role=file.role,
+                version=file.version,
+                data=file.data,
+                sha256=file.sha256,
+                created_at=now,
+            )
+            if file.role == "timestamp":
+                self._add_change(gun, file.version, file.sha256, UPDATE)
+
+    @_as_deferred
+    def delete(self, gun: str) -> None:
+        """See `IMetadataStore.delete`."""
+        if self._files.pop(gun, None):
+            self._add_change(gun, 0, "", DELETION)
+
+    @_as_deferred
+    def changes(self, gun: str | None, start: int | None, limit: int) -> Sequence[Change]:
+        """See `IMetadataStore.changes`."""
+        wanted = [change for change in self._changes if gun is None or change.gun == gun]
+        if limit >= 0:
+            return [change for change in wanted if change.id > (start or 0)][:limit]
+        return [change for change in wanted if start is None or change.id < start][limit:]
+
+    @_as_deferred
+    def check(self) -> None:
+        """See `IMetadataStore.check`: there is nothing that could fail."""
+
+    def _versions(self, gun: str, role: str) -> Mapping[int, StoredFile]:
+        return self._files.get(gun, {}).get(role, {})
+
+    def _add_change(self, gun: str, version: int, checksum: str, category: str) -> None:
+        self._changes.append(
+            Change(
+                id=len(self._changes) + 1,
+                created_at=self._now(),
+                gun=gun,
+                version=version,
+                sha256=checksum,
+                category=category,
+            )
+        )
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(int(self._clock.seconds()), timezone.utc)

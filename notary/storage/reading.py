@@ -1,0 +1,171 @@
+"""The queries of the SQL store. Each takes an open connection and may be run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Row,
+    Select,
+    and_,
+    cast,
+    select,
+)
+
+from notary.storage.interfaces import Change, FileNotStoredError, NewFile, StoredFile
+from notary.storage.schema import changefeed, tuf_files
+
+_T = TypeVar("_T")
+
+_EPOCH = datetime.fromtimestamp(0, timezone.utc)
+
+
+def exactly(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Compare byte by byte; the plain comparison is there for the index.
+
+    MySQL ignores trailing spaces, and on tables that the Go server made upper case as well.
+    """
+    return and_(column == name, cast(column, LargeBinary) == name.encode())
+
+
+def batches(items: Sequence[_T], size: int = 100) -> Iterator[Sequence[_T]]:
+    """Cut into pieces that a single statement can name: databases bound its size."""
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, size)):
+        yield batch
+
+
+def newest_txn(connection: Connection, gun: str, role: str) -> StoredFile:
+    """See `IMetadataStore.newest`."""
+    found = connection.execute(
+        _files_of(gun, role).order_by(tuf_files.c.version.desc()).limit(1)
+    ).first()
+    if found is None:
+        raise FileNotStoredError(f"{gun} has no file of role {role}")
+    return _stored_file(found)
+
+
+def newest_versions_txn(
+    connection: Connection, gun: str, roles: Sequence[str]
+) -> Mapping[str, int]:
+    """See `IMetadataStore.newest_versions`. One look into the index per role."""
+    versions: dict[str, int] = {}
+    for batch in batches(roles):
+        newest = (
+            select(tuf_files.c.version)
+            .where(exactly(tuf_files.c.gun, gun), exactly(tuf_files.c.role, role))
+            .order_by(tuf_files.c.version.desc())
+            .limit(1)
+            .scalar_subquery()
+            for role in batch
+        )
+        row = connection.execute(select(*newest)).one()
+        versions |= {role: v for role, v in zip(batch, row, strict=True) if v is not None}
+    return versions
+
+
+def by_version_txn(connection: Connection, gun: str, role: str, version: int) -> StoredFile:
+    """See `IMetadataStore.by_version`."""
+    found = connection.execute(_files_of(gun, role).where(tuf_files.c.version == version)).first()
+    if found is None:
+        raise FileNotStoredError(f"{gun} has no version {version} of role {role}")
+    return _stored_file(found)
+
+
+def by_checksum_txn(connection: Connection, gun: str, role: str, checksum: str) -> StoredFile:
+    """See `IMetadataStore.by_checksum`."""
+    found = connection.execute(
+        _files_of(gun, role).where(tuf_files.c.sha256 == checksum).limit(1)
+    ).first()
+    if found is None:
+        raise FileNotStoredError(f"{gun} has no file of role {role} with checksum {checksum}")
+    return _stored_file(found)
+
+
+def by_checksums_txn(
+    connection: Connection, gun: str, checksums: Mapping[str, str]
+) -> Mapping[str, StoredFile]:
+    """See `IMetadataStore.by_checksums`."""
+    found: dict[str, StoredFile] = {}
+    for batch in batches(tuple(set(checksums.values()))):
+        for row in connection.execute(_files_of(gun).where(tuf_files.c.sha256.in_(batch))):
+            if checksums.get(row.role) == row.sha256:
+                found[row.role] = _stored_file(row)
+    return found
+
+
+def changes_txn(
+    connection: Connection, gun: str | None, start: int | None, limit: int
+) -> Sequence[Change]:
+    """See `IMetadataStore.changes`."""
+    query = select(changefeed).limit(abs(limit))
+    if gun is not None:
+        query = query.where(exactly(changefeed.c.gun, gun))
+    if limit >= 0:
+        rows = connection.execute(
+            query.where(changefeed.c.id > (start or 0)).order_by(changefeed.c.id)
+        ).all()
+        return [_change(row) for row in rows]
+    if start is not None:
+        query = query.where(changefeed.c.id < start)
+    rows = connection.execute(query.order_by(changefeed.c.id.desc())).all()
+    return [_change(row) for row in reversed(rows)]
+
+
+def check_txn(connection: Connection) -> None:
+    """See `IMetadataStore.check`."""
+    connection.execute(select(tuf_files.c.id).limit(1)).first()
+
+
+def holds_all_txn(connection: Connection, gun: str, files: Sequence[NewFile]) -> bool:
+    """Tell whether exactly these files are stored."""
+    for batch in batches(files):
+        wanted = {(file.role, file.version): file.sha256 for file in batch}
+        stored = connection.execute(
+            select(tuf_files.c.role, tuf_files.c.version, tuf_files.c.sha256).where(
+                exactly(tuf_files.c.gun, gun), tuf_files.c.sha256.in_(wanted.values())
+            )
+        )
+        if not wanted.items() <= {(row.role, row.version): row.sha256 for row in stored}.items():
+            return False
+    return True
+
+
+def _files_of(gun: str, role: str | None = None) -> Select[Any]:
+    columns = tuf_files.c
+    query = select(
+        columns.role, columns.version, columns.data, columns.sha256, columns.created_at
+    ).where(exactly(columns.gun, gun))
+    return query if role is None else query.where(exactly(columns.role, role))
+
+
+def _stored_file(row: Row[Any]) -> StoredFile:
+    return StoredFile(
+        role=row.role,
+        version=row.version,
+        data=row.data,
+        sha256=row.sha256,
+        created_at=_utc(row.created_at),
+    )
+
+
+def _change(row: Row[Any]) -> Change:
+    return Change(
+        id=row.id,
+        created_at=_utc(row.created_at),
+        gun=row.gun,
+        version=row.version,
+        sha256=row.sha256 or "",
+        category=row.category,
+    )
+
+
+def _utc(stored: datetime | None) -> datetime:
+    """Times are stored as UTC without saying so; the column may be NULL, though never by us."""
+    return _EPOCH if stored is None else stored.replace(tzinfo=timezone.utc)

@@ -1,0 +1,116 @@
+"""Metadata in a SQL database: a thin Deferred layer over transactions that run in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from notary.storage import reading, writing
+from notary.storage.interfaces import (
+    Change,
+    ConflictError,
+    IMetadataStore,
+    NewFile,
+    StoredFile,
+)
+from notary.storage.limits import refuse_unstorable
+from notary.storage.threads import WorkerThreads
+from notary.storage.transactions import run_query, run_transaction
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+@implementer(IMetadataStore)
+class SQLMetadataStore:
+    """Keeps all metadata in a SQL database.
+
+    Args:
+        engine: from `notary.storage.engines.create_engine_for`, its tables bootstrapped.
+        threads: where transactions run.
+        clock: tells when something is stored, in seconds since the epoch.
+    """
+
+    def __init__(self, engine: Engine, threads: WorkerThreads, clock: IReactorTime) -> None:
+        self._engine = engine
+        self._threads = threads
+        self._clock = clock
+
+    def newest(self, gun: str, role: str) -> Deferred[StoredFile]:
+        """See `IMetadataStore.newest`."""
+        return self._query(reading.newest_txn, gun, role)
+
+    def newest_versions(self, gun: str, roles: Iterable[str]) -> Deferred[Mapping[str, int]]:
+        """See `IMetadataStore.newest_versions`."""
+        return self._query(reading.newest_versions_txn, gun, tuple(roles))
+
+    def by_version(self, gun: str, role: str, version: int) -> Deferred[StoredFile]:
+        """See `IMetadataStore.by_version`."""
+        return self._query(reading.by_version_txn, gun, role, version)
+
+    def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
+        """See `IMetadataStore.by_checksum`."""
+        return self._query(reading.by_checksum_txn, gun, role, checksum)
+
+    def by_checksums(
+        self, gun: str, checksums: Mapping[str, str]
+    ) -> Deferred[Mapping[str, StoredFile]]:
+        """See `IMetadataStore.by_checksums`."""
+        return self._query(reading.by_checksums_txn, gun, dict(checksums))
+
+    def publish(self, gun: str, files: Sequence[NewFile], base: int) -> Deferred[None]:
+        """See `IMetadataStore.publish`."""
+        return self._threads.run(self._publish, gun, tuple(files), base, self._now())
+
+    def delete(self, gun: str) -> Deferred[None]:
+        """See `IMetadataStore.delete`."""
+        now = self._now()
+        return self._threads.run(
+            run_transaction, self._engine, lambda c: writing.delete_txn(c, gun, now)
+        )
+
+    def changes(self, gun: str | None, start: int | None, limit: int) -> Deferred[Sequence[Change]]:
+        """See `IMetadataStore.changes`."""
+        return self._query(reading.changes_txn, gun, start, limit)
+
+    def check(self) -> Deferred[None]:
+        """See `IMetadataStore.check`."""
+        return self._query(reading.check_txn)
+
+    def _query(
+        self,
+        query: Callable[Concatenate[Connection, _P], _T],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_T]:
+        return self._threads.run(run_query, self._engine, lambda c: query(c, *args, **kwargs))
+
+    def _publish(self, gun: str, files: Sequence[NewFile], base: int, now: datetime) -> None:
+        refuse_unstorable(gun, files)
+        runs = 0
+
+        def publish_txn(connection: Connection) -> None:
+            nonlocal runs
+            runs += 1
+            writing.publish_txn(connection, gun, files, base, now)
+
+        try:
+            run_transaction(self._engine, publish_txn)
+        except ConflictError:
+            # An earlier run may have been committed though its confirmation was lost: then the
+            # files in the way are these.
+            if runs == 1 or not run_query(
+                self._engine, lambda c: reading.holds_all_txn(c, gun, files)
+            ):
+                raise
+
+    def _now(self) -> datetime:
+        """Whole seconds, UTC without a time zone: as the Go server stores it."""
+        now = datetime.fromtimestamp(int(self._clock.seconds()), timezone.utc)
+        return now.replace(tzinfo=None)

@@ -1,0 +1,114 @@
+"""Running transactions: again if the database asks for it, and with errors in our own words."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from notary.storage.engines import WRITING
+from notary.storage.interfaces import StorageError, StoreUnavailableError, UnstorableError
+
+_T = TypeVar("_T")
+
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds before each further run, give or take half."""
+
+_PATIENCE = 10.0
+"""Seconds after which a failed transaction is not run again."""
+
+_TRY_AGAIN_CODES = {
+    1020,  # the row changed since it was read (MariaDB's snapshot isolation)
+    1047,  # a Galera node that is not ready
+    1205,  # waited for a lock too long
+    1213,  # deadlock
+    2006,  # the server has gone away
+    2013,  # lost connection during query
+}
+_UNSTORABLE_CODES = {
+    1153,  # packet too large
+    1264,  # number out of range
+    1267,  # cannot be compared with what the column's character set lacks
+    1366,  # characters the column's character set lacks
+    1406,  # data too long
+}
+
+
+def run_transaction(engine: Engine, transaction: Callable[[Connection], _T]) -> _T:
+    """Run a function in a transaction that may write, and commit it. Blocks.
+
+    After a deadlock or a lost connection it is run again, so it must have no other effects. That
+    may happen even after a commit whose confirmation got lost.
+
+    Raises:
+        StoreUnavailableError: the database refuses or cannot be reached.
+        UnstorableError: the database cannot hold what it was given.
+    """
+
+    def run_and_commit() -> _T:
+        connection = engine.connect().execution_options(**{WRITING: True})
+        with connection, connection.begin():
+            return transaction(connection)
+
+    return _run_with_retries(engine, run_and_commit)
+
+
+def run_query(engine: Engine, query: Callable[[Connection], _T]) -> _T:
+    """Run a function that only reads, else like `run_transaction`."""
+
+    def run() -> _T:
+        with engine.connect() as connection:
+            return query(connection)
+
+    return _run_with_retries(engine, run)
+
+
+def _run_with_retries(engine: Engine, run: Callable[[], _T]) -> _T:
+    give_up_at = time.monotonic() + _PATIENCE
+    with in_our_words(engine):
+        for pause in _PAUSES:
+            try:
+                return run()
+            except DBAPIError as error:
+                if not _is_worth_another_try(error) or time.monotonic() > give_up_at:
+                    raise
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
+        return run()
+
+
+def _is_worth_another_try(error: DBAPIError) -> bool:
+    return (
+        error.connection_invalidated
+        or _code(error) in _TRY_AGAIN_CODES
+        or "database is locked" in str(error.orig)
+    )
+
+
+def _code(error: DBAPIError) -> object:
+    """The number MySQL gave the error; None from other databases."""
+    code = error.orig.args[0] if error.orig and error.orig.args else None
+    return code if isinstance(code, int) else None
+
+
+@contextmanager
+def in_our_words(engine: Engine) -> Iterator[None]:
+    """Turn what SQLAlchemy raises into `StorageError`s that hold neither SQL nor a password."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise _translated(engine, error) from error
+
+
+def _translated(engine: Engine, error: SQLAlchemyError) -> StorageError:
+    where = engine.url.render_as_string(hide_password=True)
+    if not isinstance(error, DBAPIError):
+        return StoreUnavailableError(f"the database {where} cannot be used: {error}")
+    reason = " ".join(str(part) for part in error.orig.args) if error.orig else str(error)
+    if _code(error) in _UNSTORABLE_CODES:
+        return UnstorableError(f"the database {where} cannot hold this: {reason}")
+    return StoreUnavailableError(f"the database {where} cannot be used: {reason}")

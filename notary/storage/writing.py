@@ -1,0 +1,137 @@
+"""The transactions of the SQL store that write. Each may be run again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, delete, insert, or_, select, text
+from sqlalchemy.exc import IntegrityError
+
+from notary.storage.interfaces import (
+    DELETION,
+    UPDATE,
+    ConflictError,
+    NewFile,
+    UnstorableError,
+)
+from notary.storage.reading import batches, exactly
+from notary.storage.schema import changefeed, tuf_files
+
+_SURE_TO_FIT = 1_000_000
+"""Bytes that any MySQL server takes in one statement."""
+
+_OTHER_COLUMNS = 8192
+"""Bytes that bound what else is in the statement of one file."""
+
+
+def publish_txn(
+    connection: Connection, gun: str, files: Sequence[NewFile], base: int, now: datetime
+) -> None:
+    """See `IMetadataStore.publish`.
+
+    Why one of several racers wins, at any isolation level: every publish builds on the newest
+    timestamp and adds the next version of it. If there is a timestamp, its row is locked, so the
+    racers pass one by one, and those that come later find a newer timestamp (a locking read sees
+    what was committed last, whatever the isolation level). If there is none, all of them insert
+    the same version, and the unique key lets one through. The lock also keeps a deletion out:
+    the collection that was built upon is there as a whole until this transaction ends. With gap
+    locks (REPEATABLE READ and SERIALIZABLE) racers may deadlock; all but one are then run again.
+    """
+    _lock_base(connection, gun, files, base)
+    _refuse_what_exceeds_a_packet(connection, files)
+    try:
+        # The driver makes one statement of it, or several if they are big.
+        connection.execute(
+            insert(tuf_files),
+            [
+                {
+                    "created_at": now,
+                    "updated_at": now,
+                    "gun": gun,
+                    "role": file.role,
+                    "version": file.version,
+                    "data": file.data,
+                    "sha256": file.sha256,
+                }
+                for file in files
+            ],
+        )
+    except IntegrityError as error:
+        raise ConflictError(f"{gun} changed while it was published to") from error
+    for file in files:
+        if file.role == "timestamp":
+            _add_change(connection, gun, file.version, file.sha256, UPDATE, now)
+
+
+def delete_txn(connection: Connection, gun: str, now: datetime) -> None:
+    """See `IMetadataStore.delete`.
+
+    A publish that is committed during a pass over the rows may have put some where the pass has
+    been already, and others where it then finds and deletes them. Each row found belongs to a
+    publish that is committed as a whole, so the next pass sees the rest of it; a pass that finds
+    nothing leaves no half collection.
+    """
+    deleted = False
+    while connection.execute(delete(tuf_files).where(exactly(tuf_files.c.gun, gun))).rowcount:
+        deleted = True
+    if deleted:
+        _add_change(connection, gun, 0, None, DELETION, now)
+
+
+def _lock_base(connection: Connection, gun: str, files: Sequence[NewFile], base: int) -> None:
+    """Lock the timestamp built upon, and raise `ConflictError` if anything is in the way."""
+    refused_from = {file.role: file.version for file in files}
+    if refused_from.get("timestamp", base + 1) <= base:
+        raise ConflictError(f"{gun} has version {base} of its timestamp already")
+    refused_from["timestamp"] = base
+    in_the_way: list[tuple[str, int]] = []
+    for batch in batches(tuple(refused_from.items())):
+        locking = (
+            select(tuf_files.c.role, tuf_files.c.version)
+            .where(
+                exactly(tuf_files.c.gun, gun),
+                or_(
+                    *(
+                        and_(tuf_files.c.role == role, tuf_files.c.version >= version)
+                        for role, version in batch
+                    )
+                ),
+            )
+            .with_for_update()
+        )
+        in_the_way += [(row.role, row.version) for row in connection.execute(locking)]
+    if in_the_way != ([("timestamp", base)] if base else []):
+        raise ConflictError(
+            f"{gun} changed since version {base} of its timestamp, or has these versions already"
+        )
+
+
+def _refuse_what_exceeds_a_packet(connection: Connection, files: Sequence[NewFile]) -> None:
+    """Raise `UnstorableError` where MySQL would only close the connection."""
+    largest = max(files, key=lambda file: len(file.data))
+    needed = 2 * len(largest.data) + _OTHER_COLUMNS  # PyMySQL writes bytes in hexadecimal
+    if connection.dialect.name != "mysql" or needed < _SURE_TO_FIT:
+        return
+    limit = connection.execute(text("SELECT @@max_allowed_packet")).scalar_one()
+    if needed > limit:
+        raise UnstorableError(
+            f"the file of role {largest.role!r} with its {len(largest.data)} bytes cannot be "
+            f"stored: max_allowed_packet of the database server is {limit}, but has to be "
+            f"{needed} at least"
+        )
+
+
+def _add_change(
+    connection: Connection,
+    gun: str,
+    version: int,
+    checksum: str | None,
+    category: str,
+    now: datetime,
+) -> None:
+    connection.execute(
+        insert(changefeed).values(
+            created_at=now, gun=gun, version=version, sha256=checksum, category=category
+        )
+    )

@@ -1,0 +1,47 @@
+"""Fixtures that more than one directory of tests uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemons import (
+    OUR_SERVER,
+    REFERENCE_SERVER,
+    Server,
+    bootstrap,
+    find_program,
+    free_port,
+    server_config,
+    serving_config,
+)
+
+pytest_plugins = ["tests.support.mariadb"]
+
+
+@pytest.fixture(scope="session", params=["reference", "memory", "sqlite", "mariadb"])
+def trust_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server for clients: ours on each of its stores, and the Go one, which proves the test.
+
+    It is shared by all tests; each has to use GUNs of its own.
+    """
+    directory = tmp_path_factory.mktemp(f"server-{request.param}")
+    port = free_port()
+    program: str | Path = OUR_SERVER
+    storage = {"backend": "memory"}
+    if request.param == "reference":
+        program = find_program(REFERENCE_SERVER, "notary")
+    elif request.param == "sqlite":
+        storage = {"backend": "sqlite3", "db_url": str(directory / "server.db")}
+    elif request.param == "mariadb":
+        database = request.getfixturevalue("mariadb").create_database()
+        storage = {"backend": "mysql", "db_url": database.dsn}
+    config = server_config(port, storage, ephemeral_keys=storage["backend"] != "memory")
+    if request.param == "mariadb":
+        bootstrap(program, directory, config)
+    with serving_config(program, directory, config, port) as server:
+        yield server

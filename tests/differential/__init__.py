@@ -1,0 +1,1 @@
+"""The same requests to the Go notary-server and to ours, with every answer compared."""

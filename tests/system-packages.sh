@@ -1,0 +1,38 @@
+#!/bin/sh
+# Installs what the tests need besides Python packages: the Go programs they compare with and
+# talk to, MariaDB's server, OpenSSL. Does nothing where all of it is there. Without root it only
+# says what is missing; the tests that need it are then skipped.
+set -eu
+
+PATH="$PATH:/usr/sbin" # where Debian keeps mariadbd, for users who do not have it in their PATH
+packages=""
+
+need() { # need COMMAND PACKAGE
+    command -v "$1" >/dev/null || packages="$packages $2"
+}
+
+need notary notary
+need notary-server notary
+need mariadbd mariadb-server-core
+need my_print_defaults mariadb-client-core # for mariadb-install-db
+need openssl openssl
+need docker docker-cli
+
+if [ -z "$packages" ]; then
+    exit 0
+fi
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Some tests will be skipped. They need these Debian packages:$packages" >&2
+    exit 0
+fi
+
+apt-get update
+case "$packages" in
+*docker-cli*)
+    if ! apt-cache show docker-cli >/dev/null 2>&1; then # Debian 12 has the command in docker.io
+        packages="${packages% docker-cli} docker.io"
+    fi
+    ;;
+esac
+# shellcheck disable=SC2086 # a list of words
+DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $packages
