@@ -11,7 +11,7 @@ import attrs
 from klein import Klein
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from twisted.web.http import NOT_MODIFIED
 from twisted.web.iweb import IRequest
@@ -242,7 +242,8 @@ class API:
         """Answer a request that something was wrong with."""
         error = api_error(failure.value or failure)
         if error.code.status >= 500:
-            _log.failure("{uri} failed", failure, uri=request.uri.decode(errors="replace"))
+            level = LogLevel.error
+            _log.failure("{uri} failed", failure, level, uri=request.uri.decode(errors="replace"))
         else:
             _log.info("{error}", error=failure.getErrorMessage())
         return render_error(request, error)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, BinaryIO, TypeVar, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -21,14 +22,21 @@ from notary.storage.interfaces import (
     IMetadataStore,
     NewFile,
     StorageError,
+    StoredFile,
 )
+from notary.tuf.drafts import Draft
 from notary.tuf.errors import BadHierarchyError, BadRootError, StaleVersionError
 from notary.tuf.metadata import Metadata
 from notary.tuf.names import SNAPSHOT, TIMESTAMP
 from notary.tuf.publish import Accepted, Stored, judge, needed_roles
 
+T = TypeVar("T")
+
 BIG_UPLOAD = 32 * 1024
-"""Bytes from which on an upload is judged in a thread: about a millisecond's work."""
+"""Bytes, those of the files above it included, from which on an upload is judged in a thread.
+
+They take about a millisecond.
+"""
 
 _ATTEMPTS = 4
 
@@ -72,16 +80,23 @@ class Publishing:
             TUFError: the upload breaks a rule.
             StorageError, SignerError: it cannot be stored or signed.
         """
-        big = body_size(body) >= BIG_UPLOAD
-        run: Callable[..., Deferred[Any]] = self._run_in_thread if big else maybeDeferred
-        upload = await run(read_upload, content_type, body)
+        size = body_size(body)
+        upload = await self._run(size, read_upload, content_type, body)
         for _ in range(_ATTEMPTS):
-            stored = await self._stored(gun, upload)
-            now = utc_now(self._clock)
-            accepted = await run(judge, gun, upload, stored, now, self._max_version_step)
-            files = await self._finish(gun, accepted)
+            files, versions = await self._stored(gun, upload)
+            judged = await self._run(
+                size + sum(len(file.data) for file in files.values()),
+                _judge,
+                gun,
+                upload,
+                files,
+                versions,
+                utc_now(self._clock),
+                self._max_version_step,
+            )
+            signed = await self._sign(gun, *judged)
             try:
-                await self._store.publish(gun, files, stored.versions.get(TIMESTAMP, 0))
+                await self._store.publish(gun, signed, versions.get(TIMESTAMP, 0))
             except ConflictError as error:
                 self._log.debug("judging a publish to {gun} again: {error}", gun=gun, error=error)
             except StorageError:
@@ -89,7 +104,7 @@ class Publishing:
             except Exception as error:
                 raise APIError(UPDATING) from error
             else:
-                timestamp = files[-1]
+                timestamp = signed[-1]
                 self._log.info(
                     "updated {gun} to timestamp version {version}, checksum {checksum}",
                     gun=gun,
@@ -99,37 +114,43 @@ class Publishing:
                 return
         raise StaleVersionError("others kept publishing to the same collection")
 
-    async def _stored(self, gun: str, upload: Iterable[str]) -> Stored:
+    def _run(self, size: int, function: Callable[..., T], *args: object) -> Deferred[T]:
+        run = self._run_in_thread if size >= BIG_UPLOAD else maybeDeferred
+        return cast("Deferred[T]", run(function, *args))
+
+    async def _stored(
+        self, gun: str, upload: Iterable[str]
+    ) -> tuple[Mapping[str, StoredFile], Mapping[str, int]]:
         try:
             file, timestamp = await newest_timestamp(self._store, gun)
         except FileNotStoredError:
-            return Stored()
+            return {}, {}
         head = await read_head(self._store, gun, file, timestamp)
         roles = set(upload)
         files = await read_files(self._store, gun, head, needed_roles(roles))
         versions = await self._store.newest_versions(gun, roles - {TIMESTAMP} | {SNAPSHOT})
-        return Stored(
-            {role: read_stored(gun, file, lambda m: m) for role, file in files.items()},
-            {**versions, TIMESTAMP: file.version},
-        )
+        return files, {**versions, TIMESTAMP: file.version}
 
-    async def _finish(self, gun: str, accepted: Accepted) -> list[NewFile]:
-        files = [_new(role, metadata) for role, metadata in accepted.files.items()]
-        now = utc_now(self._clock)
-        draft = accepted.draft_snapshot(now)
-        if draft is None:
+    async def _sign(
+        self, gun: str, accepted: Accepted, snapshot_draft: Draft | None
+    ) -> list[NewFile]:
+        files = [
+            NewFile(role, metadata.version, metadata.data)
+            for role, metadata in accepted.files.items()
+        ]
+        if snapshot_draft is None:
             snapshot = accepted.files[SNAPSHOT].data
         else:
             try:
-                snapshot = await sign_draft(self._signer, gun, draft)
+                snapshot = await sign_draft(self._signer, gun, snapshot_draft)
             except KeyNotHeldError as error:
                 raise BadHierarchyError(
                     "no snapshot was included in update and server does not hold current snapshot "
                     "key for repository",
                     missing=SNAPSHOT,
                 ) from error
-            files.append(NewFile(SNAPSHOT, draft.version, snapshot))
-        draft = accepted.draft_timestamp(snapshot, now)
+            files.append(NewFile(SNAPSHOT, snapshot_draft.version, snapshot))
+        draft = accepted.draft_timestamp(snapshot, utc_now(self._clock))
         try:
             timestamp = await sign_draft(self._signer, gun, draft)
         except KeyNotHeldError as error:
@@ -137,5 +158,19 @@ class Publishing:
         return [*files, NewFile(TIMESTAMP, draft.version, timestamp)]
 
 
-def _new(role: str, metadata: Metadata) -> NewFile:
-    return NewFile(role, metadata.version, metadata.data)
+def _judge(
+    gun: str,
+    upload: Mapping[str, Metadata],
+    files: Mapping[str, StoredFile],
+    versions: Mapping[str, int],
+    now: datetime,
+    max_step: int,
+) -> tuple[Accepted, Draft | None]:
+    """Do all of a publish that takes long: what is parsed, verified or hashed may be big."""
+    stored = {role: read_stored(gun, file, _unread) for role, file in files.items()}
+    accepted = judge(gun, upload, Stored(stored, versions), now, max_step)
+    return accepted, accepted.draft_snapshot(now)
+
+
+def _unread(metadata: Metadata) -> Metadata:
+    return metadata

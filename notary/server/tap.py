@@ -105,6 +105,13 @@ def build(config: ServerConfig, reactor: Any, daemon: MultiService) -> None:
         StorageError: the database cannot be used.
         TLSError: a certificate or key cannot be used.
     """
+    if config.auth is not None:
+        raise ConfigError(
+            [
+                "auth.type: access tokens are not supported by this version; without the section "
+                "auth, everybody who reaches the server may do everything"
+            ]
+        )
     judging = WorkerThreads(reactor, "judging", JUDGING_THREADS)
     judging.setServiceParent(daemon)
     store = _store(config, reactor, daemon)
@@ -152,6 +159,7 @@ def _store(config: ServerConfig, reactor: Any, daemon: MultiService) -> IMetadat
     if config.storage.backend == SQLITE:
         bootstrap(engine)
     check_schema(engine)
+    reactor.addSystemEventTrigger("after", "shutdown", engine.dispose)
     threads = WorkerThreads(reactor, "database", DATABASE_CONNECTIONS)
     threads.setServiceParent(daemon)
     return CachedMetadataStore(SQLMetadataStore(engine, threads, reactor), CACHED_BYTES)

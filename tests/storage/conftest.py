@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import Clock
 
 from notary.storage.bootstrap import bootstrap
+from notary.storage.cached import CachedMetadataStore
 from notary.storage.dsn import engine_url
 from notary.storage.engines import create_engine_for
 from notary.storage.interfaces import IMetadataStore
@@ -24,6 +25,7 @@ from notary.storage.threads import WorkerThreads
 from tests.support.mariadb import Database, MariaDB
 
 THREADS = 8
+CACHED_BYTES = 100_000
 
 
 @pytest.fixture
@@ -83,11 +85,13 @@ def emptied_engine(shared_engine: Engine) -> Engine:
     return shared_engine
 
 
-@pytest.fixture(params=["memory", "sqlite", "mariadb"])
+@pytest.fixture(params=["memory", "cached", "sqlite", "mariadb"])
 def store(request: pytest.FixtureRequest, clock: Clock) -> IMetadataStore:
     """Each of the stores, empty."""
     if request.param == "memory":
         return MemoryMetadataStore(clock)
+    if request.param == "cached":
+        return CachedMetadataStore(MemoryMetadataStore(clock), CACHED_BYTES)
     name = "emptied_engine" if request.param == "mariadb" else "sqlite_engine"
     engine = request.getfixturevalue(name)
     return SQLMetadataStore(engine, request.getfixturevalue("threads"), clock)

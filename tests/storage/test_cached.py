@@ -1,0 +1,112 @@
+"""The bounded memory in front of a store: what it asks for, and what it forgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from notary.storage.cached import CachedMetadataStore
+from notary.storage.interfaces import FileNotStoredError, NewFile, StoredFile
+from notary.storage.memory import MemoryMetadataStore
+
+MAX_BYTES = 80_000
+GUN = "example.com/app"
+
+
+class CountingStore(MemoryMetadataStore):
+    """Counts the files that it is asked for by checksum."""
+
+    asked = 0
+
+    def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
+        self.asked += 1
+        return super().by_checksum(gun, role, checksum)
+
+    def by_checksums(
+        self, gun: str, checksums: Mapping[str, str]
+    ) -> Deferred[Mapping[str, StoredFile]]:
+        self.asked += len(checksums)
+        return super().by_checksums(gun, checksums)
+
+
+@pytest.fixture
+def behind(clock: Clock) -> CountingStore:
+    return CountingStore(clock)
+
+
+@pytest.fixture
+def store(behind: CountingStore) -> CachedMetadataStore:
+    return CachedMetadataStore(behind, MAX_BYTES)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_file_is_asked_for_once(store: CachedMetadataStore, behind: CountingStore) -> None:
+    root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
+    await store.publish(GUN, [root, targets], 0)
+    first = await store.by_checksum(GUN, "root", root.sha256)
+    assert await store.by_checksum(GUN, "root", root.sha256) == first
+    assert behind.asked == 1
+    both = await store.by_checksums(GUN, {"root": root.sha256, "targets": targets.sha256})
+    assert {file.data for file in both.values()} == {b"r", b"t"}
+    assert behind.asked == 2
+    await store.by_checksum(GUN, "targets", targets.sha256)
+    assert behind.asked == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_names_and_roles_are_kept_apart(
+    store: CachedMetadataStore, behind: CountingStore
+) -> None:
+    file = NewFile("root", 1, b"same bytes")
+    await store.publish(GUN, [file], 0)
+    await store.by_checksum(GUN, "root", file.sha256)
+    for gun, role in [(GUN, "targets"), (f"{GUN}/sub", "root")]:
+        with pytest.raises(FileNotStoredError):
+            await store.by_checksum(gun, role, file.sha256)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_deleted_collection_is_forgotten_and_no_other(
+    store: CachedMetadataStore, behind: CountingStore
+) -> None:
+    file = NewFile("root", 1, b"r")
+    for gun in (GUN, f"{GUN}/sub"):
+        await store.publish(gun, [file], 0)
+        await store.by_checksum(gun, "root", file.sha256)
+    await store.delete(GUN)
+    with pytest.raises(FileNotStoredError):
+        await store.by_checksum(GUN, "root", file.sha256)
+    asked = behind.asked
+    await store.by_checksum(f"{GUN}/sub", "root", file.sha256)
+    assert behind.asked == asked
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_too_large_is_not_kept(
+    store: CachedMetadataStore, behind: CountingStore
+) -> None:
+    large = NewFile("root", 1, b"x" * (MAX_BYTES // 8))
+    await store.publish(GUN, [large], 0)
+    for _ in range(2):
+        assert (await store.by_checksum(GUN, "root", large.sha256)).data == large.data
+    assert behind.asked == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_least_recently_used_goes_first(
+    store: CachedMetadataStore, behind: CountingStore
+) -> None:
+    size = MAX_BYTES // 10
+    files = [NewFile("root", n, bytes([n]) * size) for n in range(1, 13)]
+    for file in files:
+        await store.publish(GUN, [file], 0)
+        await store.by_checksum(GUN, "root", file.sha256)
+    asked = behind.asked
+    await store.by_checksum(GUN, "root", files[-1].sha256)
+    assert behind.asked == asked
+    await store.by_checksum(GUN, "root", files[0].sha256)
+    assert behind.asked == asked + 1
