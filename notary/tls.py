@@ -37,15 +37,21 @@ def server_context(
             None to let anybody in.
 
     Raises:
-        TLSError: a file cannot be read, or the key is not the certificate's.
+        TLSError: a file cannot be read, the key is not the certificate's, or one of them is too
+            weak.
     """
     leaf, *chain = _certificates(certificate_file)
+    key = _private_key(key_file)
+    if _public_part(leaf.get_pubkey()) != _public_part(key):
+        raise TLSError(
+            f"the key in {key_file} does not belong to the certificate in {certificate_file}"
+        )
     roots = None
     if client_ca_file is not None:
         authorities = [ssl.Certificate(authority) for authority in _certificates(client_ca_file)]
         roots = ssl.trustRootFromCertificates(authorities)
     options = ssl.CertificateOptions(
-        privateKey=_private_key(key_file),
+        privateKey=key,
         certificate=leaf,
         extraCertChain=chain,
         trustRoot=roots,
@@ -55,9 +61,8 @@ def server_context(
     try:
         options.getContext()
     except SSL.Error as error:
-        raise TLSError(
-            f"the key in {key_file} does not belong to the certificate in {certificate_file}"
-        ) from error
+        reasons = ", ".join(reason for *_, reason in error.args[0])
+        raise TLSError(f"the certificate in {certificate_file} will not do: {reasons}") from error
     return options
 
 
@@ -76,6 +81,10 @@ def _private_key(file: Path) -> crypto.PKey:
         raise TLSError(
             f"no unencrypted PEM private key can be read from {file}: {type(error).__name__}"
         ) from error
+
+
+def _public_part(key: crypto.PKey) -> bytes:
+    return crypto.dump_publickey(crypto.FILETYPE_PEM, key)
 
 
 class Door(Service):
@@ -115,7 +124,8 @@ class Door(Service):
         super().startService()
         if self._context is not None:
             self._log.info("Enabling TLS")
-        address = f"{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        address = f"{host}:{self._port}"
         self._log.info("Starting on {address}", address=address)
         try:
             self._listening = self._listen_on_any() if not self._host else self._listen_on_host()

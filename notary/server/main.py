@@ -6,10 +6,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from twisted.application import app
-from twisted.scripts._twistd_unix import ServerOptions, UnixApplicationRunner
+from twisted.scripts import twistd
 
 from notary import __version__
+
+_TRUE = {"1", "t", "T", "true", "TRUE", "True"}
+_FALSE = {"0", "f", "F", "false", "FALSE", "False"}
+_SWITCHES = {
+    "debug": "accepted for compatibility; this version has no debug server",
+    "bootstrap": "make or upgrade the tables of the database, and exit",
+}
+
+
+def _switch(text: str) -> bool:
+    """Read a switch's value as Go's flag package does: ``-debug=true``."""
+    if text not in _TRUE | _FALSE:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text in _TRUE
 
 
 def twistd_arguments(arguments: Sequence[str]) -> list[str]:
@@ -33,18 +46,22 @@ def twistd_arguments(arguments: Sequence[str]) -> list[str]:
         default="json",
         help="format of the log (default: json)",
     )
-    parser.add_argument("-debug", "--debug", action="store_true", help="accepted for compatibility")
-    parser.add_argument(
-        "-bootstrap",
-        "--bootstrap",
-        action="store_true",
-        help="make or upgrade the tables of the database, and exit",
-    )
+    for flag, purpose in _SWITCHES.items():
+        parser.add_argument(
+            f"-{flag}",
+            f"--{flag}",
+            nargs="?",
+            type=_switch,
+            const=True,
+            default=False,
+            metavar="BOOL",
+            help=purpose,
+        )
     parser.add_argument(
         "-version", "--version", action="version", version=f"notary-server {__version__}"
     )
     given = parser.parse_args(arguments)
-    flags = [f"--{flag}" for flag in ("debug", "bootstrap") if getattr(given, flag)]
+    flags = [f"--{flag}" for flag in _SWITCHES if getattr(given, flag)]
     return [
         "--nodaemon",
         "--pidfile=",
@@ -56,9 +73,6 @@ def twistd_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def main() -> None:
-    """Run the metadata server in the foreground, as `twistd` does.
-
-    Unlike `twistd`, a process that a signal told to stop ends with status 0.
-    """
+    """Run the metadata server in the foreground."""
     sys.argv[1:] = twistd_arguments(sys.argv[1:])
-    app.run(lambda config: UnixApplicationRunner(config).run(), ServerOptions)
+    twistd.run()

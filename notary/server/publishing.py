@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar, cast
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -38,6 +38,9 @@ BIG_UPLOAD = 32 * 1024
 They take about a millisecond.
 """
 
+HUGE_UPLOAD = 1024 * 1024
+"""Bytes from which on uploads are judged one at a time: taken apart they are many times larger."""
+
 _ATTEMPTS = 4
 
 
@@ -68,6 +71,7 @@ class Publishing:
         self._clock = clock
         self._run_in_thread = run_in_thread
         self._max_version_step = max_version_step
+        self._huge = DeferredLock()
 
     async def publish(self, gun: str, content_type: str, body: BinaryIO) -> None:
         """Make an upload part of a collection, or change nothing.
@@ -81,6 +85,13 @@ class Publishing:
             StorageError, SignerError: it cannot be stored or signed.
         """
         size = body_size(body)
+        if size < HUGE_UPLOAD:
+            await self._publish(gun, content_type, body, size)
+        else:
+            work = self._publish(gun, content_type, body, size)
+            await self._huge.run(Deferred.fromCoroutine, work)
+
+    async def _publish(self, gun: str, content_type: str, body: BinaryIO, size: int) -> None:
         upload = await self._run(size, read_upload, content_type, body)
         for _ in range(_ATTEMPTS):
             files, versions = await self._stored(gun, upload)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
@@ -50,6 +50,6 @@ class Shared(Generic[T]):
 
 def _pass_on(result: T | Failure, waiters: list[Deferred[T]]) -> None:
     if isinstance(result, Failure) and all(waiter.called for waiter in waiters):
-        _log.failure("failed after its client had gone away", result)
+        _log.failure("failed after its client had gone away", result, LogLevel.error)
     for waiter in waiters:
         waiter.callback(result)

@@ -33,7 +33,7 @@ from notary.storage.threads import WorkerThreads
 from notary.tls import Door, TLSError, server_context
 
 DATABASE_CONNECTIONS = 4
-JUDGING_THREADS = 1
+JUDGING_THREADS = 2
 CACHED_BYTES = 64 * 1024 * 1024
 
 _log = Logger()
@@ -114,8 +114,8 @@ def build(config: ServerConfig, reactor: Any, daemon: MultiService) -> None:
         )
     judging = WorkerThreads(reactor, "judging", JUDGING_THREADS)
     judging.setServiceParent(daemon)
-    store = _store(config, reactor, daemon)
     signer = _signer(config)
+    store = _store(config, reactor, daemon)
     metrics = RequestMetrics()
     max_age = config.caching.max_age
     policy = Policy(
