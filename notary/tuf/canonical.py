@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from typing import Any, NoReturn
 
@@ -131,11 +132,8 @@ def check_spelling(container: Iterable[str], fields: Set[str]) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise MalformedJSONError(f"the member {name!r} stands twice in one object")
-            seen.add(name)
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise MalformedJSONError(f"the member {name!r} stands twice in one object")
     return result
 
 
