@@ -115,13 +115,13 @@ class Door(Service):
         self._context = context
         self._listening: IListeningPort | None = None
 
-    def startService(self) -> None:
-        """Begin to listen.
+    def privilegedStartService(self) -> None:
+        """Begin to listen, before `twistd` gives up the rights of root.
 
         Raises:
             SystemExit: that is not possible; the message says why.
         """
-        super().startService()
+        super().privilegedStartService()
         if self._context is not None:
             self._log.info("Enabling TLS")
         host = f"[{self._host}]" if ":" in self._host else self._host
@@ -132,6 +132,12 @@ class Door(Service):
         except (CannotListenError, OSError) as error:
             reason = getattr(error, "socketError", error)
             raise SystemExit(f"cannot listen on {address}: {reason}") from error
+
+    def startService(self) -> None:
+        """Begin to listen, unless that was done before."""
+        super().startService()
+        if self._listening is None:
+            self.privilegedStartService()
 
     def _listen_on_any(self) -> IListeningPort:
         try:

@@ -173,6 +173,7 @@ class TestDecode:
             (b"-9223372036854775809", "number -9223372036854775809 has more than 64 bits"),
             (b"[" + b"9" * 5000 + b"]", "has more than 64 bits"),
             (b'{"a":1,"b":2,"a":1}', "the member 'a' stands twice in one object"),
+            (b'{"b":1,"a":2,"a":3}', "the member 'a' stands twice in one object"),
             (b'[{"c":{"\\u0061":1,"a":2}}]', "the member 'a' stands twice"),
             (b'"\\ud800"', "half of a surrogate pair"),
             (b'{"\\udc33\\ud83d":1}', "half of a surrogate pair"),

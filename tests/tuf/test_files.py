@@ -272,6 +272,9 @@ class TestSnapshotAndTimestamp:
         }
         assert read_timestamp(timestamp()).snapshot == FileMeta.of(b"snapshot")
 
+    def test_a_file_may_be_empty(self) -> None:
+        assert read_timestamp(timestamp(meta={"snapshot": file_meta(b"")})).snapshot.length == 0
+
     def test_unknown_hashes_do_not_matter(self) -> None:
         entry = file_meta(b"root")
         entry["hashes"]["md5"] = "AA=="

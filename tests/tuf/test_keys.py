@@ -28,6 +28,8 @@ METHODS = {
     "rsa-x509": {"rsapss", "rsapkcs1v15"},
 }
 TYPES = list(METHODS)
+EC_PUBLIC_KEY = bytes.fromhex("2a8648ce3d0201")
+PRIME256V1 = bytes.fromhex("2a8648ce3d030107")
 ALL_METHODS = ["ecdsa", "eddsa", "rsapss", "rsapkcs1v15"]
 
 
@@ -236,6 +238,12 @@ class TestVerifies:
         made = key.private.sign(PAYLOAD, ec.ECDSA(hashes.SHA256()))
         assert not public(key).verifies("ecdsa", made, PAYLOAD)
 
+    def test_ecdsa_signatures_have_one_width(self) -> None:
+        key = pair("ecdsa")
+        good = signature(key)
+        for padded in (good[:32] + b"\0" + good[32:], b"\0" + good[:32] + b"\0" + good[32:]):
+            assert not public(key).verifies("ecdsa", padded, PAYLOAD)
+
     def test_ecdsa_hashes_with_sha256(self) -> None:
         key = Key.generate(curve=ec.SECP384R1())
         assert isinstance(key.private, ec.EllipticCurvePrivateKey)
@@ -273,6 +281,19 @@ class TestVerifies:
     def test_unreadable_keys(self, kind: str, method: str) -> None:
         for data in (b"", b"\0" * 32, b"\xff" * 91, pair(kind).public[:-30]):
             assert not PublicKey(kind, data).verifies(method, b"\1" * 64, PAYLOAD)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (PRIME256V1, PRIME256V1[:-1] + b"\x7f"),
+            (EC_PUBLIC_KEY, EC_PUBLIC_KEY[:-1] + b"\x7f"),
+        ],
+        ids=["curve", "algorithm"],
+    )
+    def test_unknown_algorithms(self, old: bytes, new: bytes) -> None:
+        assert old in pair("ecdsa").public
+        key = PublicKey("ecdsa", pair("ecdsa").public.replace(old, new))
+        assert not key.verifies("ecdsa", signature(pair("ecdsa")), PAYLOAD)
 
     @many
     @given(

@@ -18,6 +18,7 @@ ROOT = PUBLISHER.root()
 TARGETS = PUBLISHER.targets(delegations=PUBLISHER.delegations("targets/a"))
 DELEGATION = PUBLISHER.delegation("targets/a")
 FILES = {"root": ROOT, "targets": TARGETS, "targets/a": DELEGATION}
+NOT_SIGNED = "valid signatures did not meet threshold for snapshot"
 SNAPSHOT = PUBLISHER.snapshot(meta_of=FILES)
 
 
@@ -49,7 +50,7 @@ class TestUploaded:
             ({"expires": PAST}, "snapshot expired at Fri Jan 01 00:00:00 UTC 2016"),
             ({"expires": None}, "snapshot does not say when it expires"),
             ({"signatures": []}, "snapshot has no signatures"),
-            ({"signers": [Key.generate()]}, "valid signatures did not meet threshold for snapshot"),
+            ({"signers": [Key.generate()]}, NOT_SIGNED),
             (
                 {"signers": [PUBLISHER.targets_key]},
                 "valid signatures did not meet threshold for snapshot",
