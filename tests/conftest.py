@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
 from tests.support.daemons import (
     OUR_SERVER,
@@ -19,6 +25,17 @@ from tests.support.daemons import (
 )
 
 pytest_plugins = ["tests.support.mariadb"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_child_handler() -> None:
+    """Take the reactor's handler for ended children away: nobody here spawns them through it.
+
+    On CPython 3.11.2, Debian 12's, a thread that is measured for coverage spins for ever if such a
+    signal is pending while the main thread waits for it.
+    """
+    pytest_twisted.blockon(deferLater(cast(IReactorTime, reactor), 0))
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", params=["reference", "memory", "sqlite", "mariadb"])

@@ -133,7 +133,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
-        raise MalformedJSONError(f"the member {name!r} stands twice in one object")
+        raise MalformedJSONError(f"the member {name[:40]!r} stands twice in one object")
     return result
 
 

@@ -27,7 +27,6 @@ _UNREADABLE_EXTENSIONS = (
     TypeError,
     ValueError,
     x509.DuplicateExtension,
-    x509.ExtensionNotFound,
     x509.UnsupportedGeneralNameType,
 )
 
@@ -74,11 +73,13 @@ def leaf_problem(chain: Sequence[Certificate], gun: str, now: datetime | None) -
 
 
 def is_ca(certificate: Certificate) -> bool:
-    """Tell whether a certificate is marked as that of an issuer."""
+    """Tell whether a certificate is that of an issuer, or may be: it cannot be told."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except _UNREADABLE_EXTENSIONS:
+    except x509.ExtensionNotFound:
         return False
+    except _UNREADABLE_EXTENSIONS:
+        return True
 
 
 def _common_name(certificate: Certificate) -> str:

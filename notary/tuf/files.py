@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
@@ -197,7 +196,7 @@ def _role_keys(role: str, value: Any, keys: Mapping[str, PublicKey]) -> RoleKeys
     _check_fields(value, _ROLE_FIELDS)
     threshold = value.get("threshold")
     if not isinstance(threshold, int) or isinstance(threshold, bool) or threshold < 1:
-        raise InvalidMetadataError(f"invalid threshold specified for {role}: {threshold}")
+        raise InvalidMetadataError(f"invalid threshold specified for {role}: {str(threshold)[:40]}")
     own = {}
     for key_id in _list(value, "keyids"):
         if not isinstance(key_id, str) or key_id not in keys:
@@ -210,12 +209,11 @@ def _role_keys(role: str, value: Any, keys: Mapping[str, PublicKey]) -> RoleKeys
 
 def _check_target(path: str, value: Any) -> None:
     if not isinstance(value, dict):
-        raise InvalidMetadataError(f"target {path!r} must be an object")
+        raise InvalidMetadataError(f"target {path[:300]!r} must be an object")
     _check_fields(value, _FILE_META_FIELDS)
-    length = value.get("length", 0)
-    if not isinstance(length, int) or isinstance(length, bool) or length < 0:
-        raise InvalidMetadataError(f"the length of target {path!r} must be a number of bytes")
-    _hashes(f"target {path!r}", value)
+    if value.get("length") is not None:
+        _length(f"target {path[:300]!r}", value)
+    _hashes(f"target {path[:300]!r}", value)
 
 
 def _hashes(what: str, value: Mapping[str, Any]) -> dict[str, bytes]:
@@ -224,7 +222,7 @@ def _hashes(what: str, value: Mapping[str, Any]) -> dict[str, bytes]:
             algorithm: base64.b64decode(digest, validate=True)
             for algorithm, digest in _object(value, "hashes").items()
         }
-    except (TypeError, ValueError, binascii.Error) as error:
+    except (TypeError, ValueError) as error:
         raise InvalidMetadataError(f"the hashes of {what} must be base64") from error
 
 
@@ -247,7 +245,11 @@ def _file_meta(role: str, value: Any) -> FileMeta:
     known = {algorithm: digests[algorithm] for algorithm in _DIGEST_SIZES if algorithm in digests}
     if any(len(digest) != _DIGEST_SIZES[algorithm] for algorithm, digest in known.items()):
         raise InvalidMetadataError(f"invalid {role[:300]} checksum information")
+    return FileMeta(_length(role[:300], value), known)
+
+
+def _length(what: str, value: Mapping[str, Any]) -> int:
     length = value.get("length")
     if not isinstance(length, int) or isinstance(length, bool) or length < 0:
-        raise InvalidMetadataError(f"the length of {role[:300]} must be a number of bytes")
-    return FileMeta(length, known)
+        raise InvalidMetadataError(f"the length of {what} must be a number of bytes")
+    return length

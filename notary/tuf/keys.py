@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -29,7 +29,6 @@ RSA_X509 = "rsa-x509"
 _KEY_FIELDS = {"keytype", "keyval"}
 _KEY_VALUE_FIELDS = {"public", "private"}
 _BARE_TYPE = {ECDSA_X509: ECDSA, RSA_X509: RSA}
-_ED25519_SIGNATURE_SIZE = 64
 _PSS_SALT_SIZE = 32
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
@@ -79,17 +78,18 @@ class PublicKey:
 
     @cached_property
     def canonical_id(self) -> str:
-        """The ID of the bare key, which a certificate's key shares with the key pair it is of.
+        """The ID of the bare key, the same for all certificates and encodings of one key pair.
 
         Raises:
-            InvalidKeyError: the certificate cannot be read.
+            InvalidKeyError: the key cannot be read.
         """
-        if not self.has_certificate:
+        bare_type = _BARE_TYPE.get(self.type, self.type)
+        if bare_type not in (ECDSA, RSA):
             return self.key_id
-        bare = certificates.public_key(self.certificate_chain[0]).public_bytes(
+        bare = self._loaded.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        return PublicKey(_BARE_TYPE[self.type], bare).key_id
+        return PublicKey(bare_type, bare).key_id
 
     @property
     def has_certificate(self) -> bool:
@@ -138,9 +138,7 @@ class PublicKey:
 
 
 def _verify_ed25519(key: PublicKeyTypes, signature: bytes, payload: bytes) -> None:
-    if not isinstance(key, ed25519.Ed25519PublicKey) or len(signature) != _ED25519_SIGNATURE_SIZE:
-        raise InvalidSignature
-    key.verify(signature, payload)
+    cast(ed25519.Ed25519PublicKey, key).verify(signature, payload)
 
 
 def _verify_ecdsa(key: PublicKeyTypes, signature: bytes, payload: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -147,7 +146,7 @@ class Metadata:
             InvalidMetadataError: the type is not the given one, or the version is out of range.
         """
         if self.type != file_type:
-            raise InvalidMetadataError(f"expected type {file_type}, not {self.type}")
+            raise InvalidMetadataError(f"expected type {file_type}, not {self.type[:40]}")
         if self.version < 1:
             raise InvalidMetadataError("version cannot be less than 1")
 
@@ -226,7 +225,7 @@ def _signature(value: Any) -> Signature:
     check_spelling(value, _SIGNATURE_FIELDS)
     try:
         raw = base64.b64decode(_member(value, "sig", str) or "", validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise MalformedJSONError("a signature's sig is not base64") from error
     method = _member(value, "method", str) or ""
     return Signature(_member(value, "keyid", str) or "", method.lower(), raw)

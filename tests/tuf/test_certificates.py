@@ -204,13 +204,15 @@ class TestChain:
     @pytest.mark.parametrize(
         "raw", [X400_ADDRESS, NAME_OF_BITS, b"\xff"], ids=["x400", "bits", "garbage"]
     )
-    def test_unreadable_extensions_make_no_issuer(self, raw: bytes) -> None:
+    def test_unreadable_extensions_make_no_leaf(self, raw: bytes) -> None:
         names = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, raw)
-        assert not is_ca(made(None, None, x509.BasicConstraints(True, None), names))
+        certificate = made(None, None, x509.BasicConstraints(False, None), names)
+        assert is_ca(certificate)
+        assert leaf_problem([certificate], GUN, NOW) == ORDER
 
-    def test_an_extension_that_stands_twice_makes_no_issuer(self) -> None:
-        data = der(root_key(is_ca=True))
-        assert not is_ca(replaced(data, EXTENDED_KEY_USAGE, BASIC_CONSTRAINTS))
+    def test_an_extension_that_stands_twice_makes_no_leaf(self) -> None:
+        data = der(root_key())
+        assert is_ca(replaced(data, EXTENDED_KEY_USAGE, BASIC_CONSTRAINTS))
 
 
 class TestWeakness:

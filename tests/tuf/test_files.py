@@ -190,6 +190,7 @@ class TestTargets:
             {"targets": {"a": {}}},
             {"targets": {"a": {"length": 0, "hashes": {"sha256": DIGEST, "md5": "AA=="}}}},
             {"targets": {"": {"length": 2**60, "hashes": None, "custom": [1]}}},
+            {"targets": {"a": {"length": None}, "b": {}}},
         ],
     )
     def test_allows(self, over: dict[str, Any]) -> None:

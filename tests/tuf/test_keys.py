@@ -53,6 +53,10 @@ def spki(key: Any) -> bytes:
     return encoded
 
 
+COMPRESSED_P256 = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200")
+"""A SubjectPublicKeyInfo up to its compressed point on P-256."""
+
+
 class TestIDs:
     @pytest.mark.parametrize("kind", TYPES)
     def test_agree_with_another_implementation(self, kind: str) -> None:
@@ -75,6 +79,16 @@ class TestIDs:
     def test_the_canonical_id_is_that_of_the_leaf(self) -> None:
         key = root_key(chain=[root_key()])
         assert public(key).canonical_id == key.canonical_id
+
+    def test_a_key_is_the_same_in_another_encoding(self) -> None:
+        key = pair("ecdsa")
+        assert isinstance(key.private, ec.EllipticCurvePrivateKey)
+        point = key.private.public_key().public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint
+        )
+        compressed = PublicKey("ecdsa", COMPRESSED_P256 + point)
+        assert compressed.key_id != key.key_id
+        assert compressed.canonical_id == key.key_id
 
     @pytest.mark.parametrize("data", [b"", b"no certificate"])
     def test_an_unreadable_certificate_has_no_canonical_id(self, data: bytes) -> None:
