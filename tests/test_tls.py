@@ -41,7 +41,7 @@ class Greeting(Protocol):
 def greet() -> ServerFactory[Any]:
     factory = Factory.forProtocol(Greeting)
     factory.noisy = False
-    return cast(ServerFactory[Any], factory)
+    return cast("ServerFactory[Any]", factory)
 
 
 @attrs.frozen

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from twisted.scripts import twistd
 
-from notary import __version__
+import notary
+from twisted import plugins
 
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 _FALSE = {"0", "f", "F", "false", "FALSE", "False"}
@@ -58,7 +60,7 @@ def twistd_arguments(arguments: Sequence[str]) -> list[str]:
             help=purpose,
         )
     parser.add_argument(
-        "-version", "--version", action="version", version=f"notary-server {__version__}"
+        "-version", "--version", action="version", version=f"notary-server {notary.__version__}"
     )
     given = parser.parse_args(arguments)
     flags = [f"--{flag}" for flag in _SWITCHES if getattr(given, flag)]
@@ -74,5 +76,7 @@ def twistd_arguments(arguments: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Run the metadata server in the foreground."""
+    # An editable installation has the plugin beside the package, where Twisted does not look.
+    plugins.__path__.append(str(Path(notary.__file__).parent.parent / "twisted" / "plugins"))
     sys.argv[1:] = twistd_arguments(sys.argv[1:])
     twistd.run()
