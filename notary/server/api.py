@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -13,16 +12,22 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
-from twisted.web.http import NOT_MODIFIED
+from twisted.web.http import INTERNAL_SERVER_ERROR, NOT_MODIFIED, OK, SERVICE_UNAVAILABLE
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
 
 from notary.observe.health import failing_checks
 from notary.observe.metrics import CONTENT_TYPE_LATEST, RequestMetrics
+from notary.server.answers import render_error, render_json
 from notary.server.caching import CacheControl, render_file
 from notary.server.changefeed import changefeed_page
 from notary.server.converters import CONVERTERS
-from notary.server.errors import INVALID_GUN, METADATA_NOT_FOUND, RETRY_AFTER, APIError, api_error
+from notary.server.errors import (
+    INVALID_GUN,
+    METADATA_NOT_FOUND,
+    APIError,
+    api_error,
+)
 from notary.server.headers import header
 from notary.server.keys import ServerKeys
 from notary.server.publishing import Publishing
@@ -37,7 +42,6 @@ from notary.tuf.names import SNAPSHOT, TIMESTAMP, check_gun
 P = ParamSpec("P")
 _Method = Callable[Concatenate["API", IRequest, P], Coroutine[Any, Any, bytes]]
 _Endpoint = Callable[Concatenate["API", IRequest, P], Deferred[bytes]]
-JSON = "application/json; charset=utf-8"
 
 _log = Logger()
 
@@ -142,8 +146,7 @@ class API:
     @operation("Ping")
     async def ping(self, request: IRequest) -> bytes:
         """Say that this is a server of this API."""
-        request.setHeader("Content-Type", JSON)
-        return b"{}"
+        return render_json(request, {})
 
     @app.route("/v2/<gun:gun>/_trust/tuf/", methods=["POST"])
     @operation("UpdateTUF")
@@ -190,40 +193,33 @@ class API:
     @operation("GetKey")
     async def current_key(self, request: IRequest, gun: str, role: str) -> bytes:
         """Serve the public key that the server signs with for a role."""
-        key = await self._keys.current(gun, role)
-        request.setHeader("Content-Type", JSON)
-        return json.dumps(key.to_json()).encode()
+        return render_json(request, (await self._keys.current(gun, role)).to_json())
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<server_role:role>.key", methods=["POST"])
     @operation("RotateKey")
     async def rotate_key(self, request: IRequest, gun: str, role: str) -> bytes:
         """Serve a new public key for the next root to name."""
-        key = await self._keys.rotate(gun, role)
-        request.setHeader("Content-Type", JSON)
-        return json.dumps(key.to_json()).encode()
+        return render_json(request, (await self._keys.rotate(gun, role)).to_json())
 
     @app.route("/v2/<gun:gun>/_trust/changefeed", methods=["GET"])
     @operation("Changefeed")
     async def changefeed_of_collection(self, request: IRequest, gun: str) -> bytes:
         """Serve the changes of one collection."""
-        request.setHeader("Content-Type", JSON)
-        return await changefeed_page(self._store, gun, request.uri)
+        return render_json(request, await changefeed_page(self._store, gun, request.uri))
 
     @app.route("/v2/_trust/changefeed", methods=["GET"])
     @operation("Changefeed")
     async def changefeed(self, request: IRequest) -> bytes:
         """Serve the changes of all collections."""
-        request.setHeader("Content-Type", JSON)
-        return await changefeed_page(self._store, None, request.uri)
+        return render_json(request, await changefeed_page(self._store, None, request.uri))
 
     @app.route("/_notary_server/health", methods=["GET"])
     @operation("Health")
     async def health(self, request: IRequest) -> bytes:
         """Say what the server lacks, if anything."""
         failing = await failing_checks(self._checks, self._clock)
-        request.setResponseCode(503 if failing else 200)
-        request.setHeader("Content-Type", JSON)
-        return json.dumps(failing).encode()
+        request.setResponseCode(SERVICE_UNAVAILABLE if failing else OK)
+        return render_json(request, failing)
 
     @app.route("/metrics", methods=["GET"])
     @operation("Metrics")
@@ -241,19 +237,11 @@ class API:
     def failed(self, request: IRequest, failure: Failure) -> bytes:
         """Answer a request that something was wrong with."""
         error = api_error(failure.value or failure)
-        if error.code.status >= 500:
-            level = LogLevel.error
-            _log.failure("{uri} failed", failure, level, uri=request.uri.decode(errors="replace"))
+        if error.code.status == INTERNAL_SERVER_ERROR:
+            uri = request.uri.decode(errors="replace")
+            _log.failure("{uri} failed", failure, LogLevel.error, uri=uri)
+        elif error.code.status == SERVICE_UNAVAILABLE:
+            _log.error("{reason}", reason=failure.getErrorMessage())
         else:
-            _log.info("{error}", error=failure.getErrorMessage())
+            _log.info("{reason}", reason=failure.getErrorMessage())
         return render_error(request, error)
-
-
-def render_error(request: IRequest, error: APIError) -> bytes:
-    """Return the body of an answer with an error, having set its headers and status."""
-    request.setResponseCode(error.code.status)
-    request.setHeader("Content-Type", JSON)
-    request.setHeader("Content-Length", str(len(error.body)))
-    if error.code.status == 503:
-        request.setHeader("Retry-After", str(RETRY_AFTER))
-    return error.body

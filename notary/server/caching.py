@@ -7,6 +7,7 @@ from twisted.web.http import NOT_MODIFIED, datetimeToString
 from twisted.web.iweb import IRequest
 from werkzeug.http import parse_etags
 
+from notary.server.answers import JSON
 from notary.server.headers import header
 from notary.storage.interfaces import StoredFile
 
@@ -49,5 +50,5 @@ def render_file(request: IRequest, file: StoredFile, cache: CacheControl) -> byt
     if known.contains_weak(file.sha256):
         request.setResponseCode(NOT_MODIFIED)
         return b""
-    request.setHeader("Content-Type", "application/json; charset=utf-8")
+    request.setHeader("Content-Type", JSON)
     return file.data

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import parse_qs
 
 from notary.server.errors import INVALID_PARAMETERS, APIError
@@ -19,8 +19,8 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _INT32 = 2**31
 
 
-async def changefeed_page(store: IMetadataStore, gun: str | None, uri: bytes) -> bytes:
-    """Return a page of the changefeed in JSON.
+async def changefeed_page(store: IMetadataStore, gun: str | None, uri: bytes) -> dict[str, Any]:
+    """Return a page of the changefeed, ready for JSON.
 
     Args:
         store: holds the changes.
@@ -40,8 +40,7 @@ async def changefeed_page(store: IMetadataStore, gun: str | None, uri: bytes) ->
     backwards = records < 0 or change_id < 0
     start = change_id if change_id > 0 else None
     changes = await store.changes(gun, start, -count if backwards else count)
-    answer = {"count": len(changes), "records": [_record(change) for change in changes]}
-    return json.dumps(answer).encode()
+    return {"count": len(changes), "records": [_record(change) for change in changes]}
 
 
 def _integer(query: Mapping[str, Sequence[str]], name: str, default: str) -> int:

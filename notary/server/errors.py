@@ -60,9 +60,6 @@ SIGNER_UNAVAILABLE = ErrorCode(
     "SIGNER_UNAVAILABLE", 503, "The server's signing service cannot be used at the moment."
 )
 
-RETRY_AFTER = 5
-"""Seconds that a client is asked to wait when something behind the server is away."""
-
 _PUBLISH_ERROR_NAMES = {
     tuf.ValidationError: "ErrValidation",
     tuf.BadHierarchyError: "ErrBadHierarchy",

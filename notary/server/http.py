@@ -13,6 +13,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from notary.observe.metrics import RequestMetrics
+from notary.server.answers import JSON, render_error
 from notary.server.errors import INVALID_GUN, UPLOAD_TOO_LARGE, APIError
 from notary.server.headers import header
 
@@ -26,7 +27,7 @@ _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _IPV4_MAPPED = "::ffff:"
 _ABORT_RESPONSE = (
     b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n"
-    b"Content-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
+    b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n%b"
 )
 
 
@@ -96,16 +97,13 @@ class NotaryRequest(Request):
         return APIError(UPLOAD_TOO_LARGE, f"the limit is {self.channel.site.max_body} bytes")
 
     def _refuse(self, error: APIError) -> None:
-        self.setResponseCode(error.code.status)
-        self.setHeader("Content-Type", "application/json; charset=utf-8")
-        self.setHeader("Content-Length", str(len(error.body)))
-        self.write(error.body)
+        self.write(render_error(self, error))
         self.finish()
 
     def _abort(self) -> None:
         self._aborted = True
         error = self._size_error()
-        self.channel.write(_ABORT_RESPONSE % (len(error.body), error.body))
+        self.channel.write(_ABORT_RESPONSE % (JSON.encode(), len(error.body), error.body))
         self.code, self.sentLength = error.code.status, len(error.body)
         self.channel.site.log(self)
         self.channel.loseConnection()
