@@ -207,6 +207,17 @@ class TestCommandLine:
     def test_defaults(self) -> None:
         assert twistd_arguments(["-config", "F"])[3:] == ["--config=F", "--logf=json"]
 
+    @pytest.mark.parametrize(
+        ("flags", "expected"),
+        [
+            (["-debug=true", "-bootstrap=1"], ["--debug", "--bootstrap"]),
+            (["-debug=false", "-bootstrap=F"], []),
+            (["-debug", "-logf=json"], ["--debug"]),
+        ],
+    )
+    def test_switches_may_have_a_value(self, flags: list[str], expected: list[str]) -> None:
+        assert twistd_arguments(["-config=F", *flags])[5:] == expected
+
     def test_odd_file_names(self) -> None:
         assert twistd_arguments(["-config=--bootstrap"])[3] == "--config=--bootstrap"
 
@@ -215,6 +226,7 @@ class TestCommandLine:
         [
             ([], "-config"),
             (["-config=F", "-logf=xml"], "invalid choice: 'xml'"),
+            (["-config=F", "-debug=perhaps"], "'perhaps' is neither true nor false"),
             (["-config=F", "-other"], "unrecognized arguments: -other"),
             (["-config=F", "more"], "unrecognized arguments: more"),
         ],
