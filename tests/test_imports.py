@@ -21,8 +21,8 @@ ALLOWED = {
 }
 """What the modules of each room may import of the others."""
 
-TAPS = {"notary.server.tap"}
-"""The modules that put daemons together: they may import every room but another daemon's."""
+TAPS = {"notary.server.tap", "notary.server.main"}
+"""What puts daemons together, and their commands: may import every room but another daemon's."""
 
 CONCRETE = {
     "notary.storage.bootstrap",

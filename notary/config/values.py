@@ -56,7 +56,12 @@ def _as_integer(value: object) -> int:
     raise ValueError("is not a whole number")
 
 
-def _as_flag(value: object) -> bool:
+def flag(value: object) -> bool:
+    """Read a boolean, or one of the words that the Go programs take for it.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if isinstance(value, bool):
         return value
     if isinstance(value, (str, int)) and str(value) in _TRUE | _FALSE:
@@ -66,7 +71,7 @@ def _as_flag(value: object) -> bool:
 
 Text = Annotated[str, BeforeValidator(_as_text)]
 Integer = Annotated[int, BeforeValidator(_as_integer)]
-Flag = Annotated[bool, BeforeValidator(_as_flag)]
+Flag = Annotated[bool, BeforeValidator(flag)]
 
 
 @attrs.frozen

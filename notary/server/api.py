@@ -31,7 +31,7 @@ from notary.server.errors import (
 from notary.server.headers import header
 from notary.server.keys import ServerKeys
 from notary.server.publishing import Publishing
-from notary.server.reading import read_current
+from notary.server.reading import read_current, read_under
 from notary.server.renewal import Renewal
 from notary.server.sharing import shield
 from notary.signing.interfaces import ISigner
@@ -184,8 +184,9 @@ class API:
     async def current_file(self, request: IRequest, gun: str, role: str) -> bytes:
         """Serve the current file of a role."""
         if role in (SNAPSHOT, TIMESTAMP):
-            file = await self._renewal.timestamp(gun)
-        if role != TIMESTAMP:
+            timestamp = await self._renewal.timestamp(gun)
+            file = await read_under(self._store, gun, timestamp, role)
+        else:
             file = await read_current(self._store, gun, role)
         return render_file(request, file, self._policy.current)
 

@@ -7,24 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from twisted import plugins
 from twisted.scripts import twistd
 
 import notary
-from twisted import plugins
+from notary.config.values import flag
 
-_TRUE = {"1", "t", "T", "true", "TRUE", "True"}
-_FALSE = {"0", "f", "F", "false", "FALSE", "False"}
 _SWITCHES = {
     "debug": "accepted for compatibility; this version has no debug server",
     "bootstrap": "make or upgrade the tables of the database, and exit",
 }
-
-
-def _switch(text: str) -> bool:
-    """Read a switch's value as Go's flag package does: ``-debug=true``."""
-    if text not in _TRUE | _FALSE:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return text in _TRUE
 
 
 def twistd_arguments(arguments: Sequence[str]) -> list[str]:
@@ -48,12 +40,12 @@ def twistd_arguments(arguments: Sequence[str]) -> list[str]:
         default="json",
         help="format of the log (default: json)",
     )
-    for flag, purpose in _SWITCHES.items():
+    for name, purpose in _SWITCHES.items():
         parser.add_argument(
-            f"-{flag}",
-            f"--{flag}",
+            f"-{name}",
+            f"--{name}",
             nargs="?",
-            type=_switch,
+            type=flag,
             const=True,
             default=False,
             metavar="BOOL",
@@ -63,7 +55,7 @@ def twistd_arguments(arguments: Sequence[str]) -> list[str]:
         "-version", "--version", action="version", version=f"notary-server {notary.__version__}"
     )
     given = parser.parse_args(arguments)
-    flags = [f"--{flag}" for flag in _SWITCHES if getattr(given, flag)]
+    flags = [f"--{name}" for name in _SWITCHES if getattr(given, name)]
     return [
         "--nodaemon",
         "--pidfile=",

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from notary.server.errors import UPDATING, APIError
-from notary.server.reading import newest_timestamp, read_files, read_head, read_stored
+from notary.server.reading import read_files, read_head, read_stored
 from notary.server.times import utc_now
 from notary.server.upload import body_size, read_upload
 from notary.signing.drafts import sign_draft
@@ -133,14 +133,14 @@ class Publishing:
         self, gun: str, upload: Iterable[str]
     ) -> tuple[Mapping[str, StoredFile], Mapping[str, int]]:
         try:
-            file, timestamp = await newest_timestamp(self._store, gun)
+            timestamp = await self._store.newest(gun, TIMESTAMP)
         except FileNotStoredError:
             return {}, {}
-        head = await read_head(self._store, gun, file, timestamp)
+        head = await read_head(self._store, gun, timestamp)
         roles = set(upload)
         files = await read_files(self._store, gun, head, needed_roles(roles))
         versions = await self._store.newest_versions(gun, roles - {TIMESTAMP} | {SNAPSHOT})
-        return files, {**versions, TIMESTAMP: file.version}
+        return files, {**versions, TIMESTAMP: timestamp.version}
 
     async def _sign(
         self, gun: str, accepted: Accepted, snapshot_draft: Draft | None

@@ -51,25 +51,13 @@ def read_stored(gun: str, file: StoredFile, read: Callable[[Metadata], T]) -> T:
         ) from error
 
 
-async def newest_timestamp(store: IMetadataStore, gun: str) -> tuple[StoredFile, Timestamp]:
-    """Return a collection's newest timestamp.
+async def read_head(store: IMetadataStore, gun: str, file: StoredFile) -> Head:
+    """Return a collection's head, given its timestamp as stored.
 
     Raises:
-        FileNotStoredError: there is no such collection.
-        DamagedFileError: the timestamp cannot be read.
+        DamagedFileError: the timestamp cannot be read, or the snapshot is missing or cannot be.
     """
-    file = await store.newest(gun, TIMESTAMP)
-    return file, read_stored(gun, file, Timestamp.read)
-
-
-async def read_head(
-    store: IMetadataStore, gun: str, file: StoredFile, timestamp: Timestamp
-) -> Head:
-    """Return a collection's head, given its timestamp.
-
-    Raises:
-        DamagedFileError: the snapshot is missing or cannot be read.
-    """
+    timestamp = read_stored(gun, file, Timestamp.read)
     try:
         snapshot = await store.by_checksum(gun, SNAPSHOT, timestamp.snapshot.sha256)
     except FileNotStoredError as error:
@@ -87,7 +75,7 @@ async def read_files(
     Raises:
         DamagedFileError: the snapshot names a file that is missing.
     """
-    files = {SNAPSHOT: head.snapshot_file, TIMESTAMP: head.timestamp_file}
+    files = {SNAPSHOT: head.snapshot_file}
     wanted = set(roles)
     checksums = {
         role: head.snapshot.meta[role].sha256
@@ -104,17 +92,30 @@ async def read_files(
     return {role: file for role, file in {**files, **found}.items() if role in wanted}
 
 
-async def read_current(store: IMetadataStore, gun: str, role: str) -> StoredFile:
-    """Return the current file of a role, found from the newest timestamp down by checksum.
+async def read_under(
+    store: IMetadataStore, gun: str, timestamp: StoredFile, role: str
+) -> StoredFile:
+    """Return the file of a role that belongs to a timestamp, found from there down by checksum.
 
     So a reader never gets files of different publishes.
+
+    Raises:
+        FileNotStoredError: the timestamp's snapshot has no such role.
+        DamagedFileError: a file on the way is missing or cannot be read.
+    """
+    if role == TIMESTAMP:
+        return timestamp
+    files = await read_files(store, gun, await read_head(store, gun, timestamp), [role])
+    if role not in files:
+        raise FileNotStoredError(f"{gun!r} has no role {role}")
+    return files[role]
+
+
+async def read_current(store: IMetadataStore, gun: str, role: str) -> StoredFile:
+    """Return the current file of a role: the one that belongs to the newest timestamp.
 
     Raises:
         FileNotStoredError: there is no such collection, or no such role in it.
         DamagedFileError: a file on the way is missing or cannot be read.
     """
-    head = await read_head(store, gun, *await newest_timestamp(store, gun))
-    files = await read_files(store, gun, head, [role])
-    if role not in files:
-        raise FileNotStoredError(f"{gun!r} has no role {role}")
-    return files[role]
+    return await read_under(store, gun, await store.newest(gun, TIMESTAMP), role)

@@ -9,14 +9,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from notary.server.reading import Head, newest_timestamp, read_files, read_head, read_stored
+from notary.server.reading import Head, read_files, read_head, read_stored
 from notary.server.sharing import Shared
 from notary.server.times import utc_now
 from notary.signing.drafts import sign_draft
 from notary.signing.interfaces import ISigner, KeyNotHeldError
 from notary.storage.interfaces import ConflictError, IMetadataStore, NewFile, StoredFile
 from notary.tuf.drafts import Draft, draft_snapshot, draft_timestamp, renewal_due
-from notary.tuf.files import Root
+from notary.tuf.files import Root, Timestamp
 from notary.tuf.names import ROOT, SNAPSHOT, TIMESTAMP
 
 _REMEMBERED_SNAPSHOTS = 100_000
@@ -49,10 +49,11 @@ class Renewal:
             DamagedFileError: a file is missing or cannot be read.
             SignerUnavailableError: what has expired cannot be renewed now.
         """
-        file, timestamp = await newest_timestamp(self._store, gun)
+        file = await self._store.newest(gun, TIMESTAMP)
+        timestamp = read_stored(gun, file, Timestamp.read)
         checksum = timestamp.snapshot.sha256
         if checksum not in self._snapshot_expiry:
-            head = await read_head(self._store, gun, file, timestamp)
+            head = await read_head(self._store, gun, file)
             self._snapshot_expiry[checksum] = head.snapshot.metadata.expires or _LONG_AGO
         ends = {
             SNAPSHOT: self._snapshot_expiry[checksum],
@@ -75,7 +76,7 @@ class Renewal:
         )
 
     async def _renew(self, gun: str) -> StoredFile:
-        head = await read_head(self._store, gun, *await newest_timestamp(self._store, gun))
+        head = await read_head(self._store, gun, await self._store.newest(gun, TIMESTAMP))
         stored = await read_files(self._store, gun, head, [ROOT])
         root = read_stored(gun, stored[ROOT], Root.read)
         now = utc_now(self._clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 
 import attrs
@@ -28,7 +29,7 @@ class NewFile:
     version: int
     data: bytes = attrs.field(repr=False)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The checksum of the bytes, 64 lower-case hex digits."""
         return sha256(self.data).hexdigest()

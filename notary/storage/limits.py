@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from notary.storage.interfaces import NewFile, UnstorableError
-
-NAME_LENGTH = 255
-"""How many characters a GUN or role may have: what its column holds."""
+from notary.tuf.names import MAX_NAME_LENGTH
 
 HIGHEST_VERSION = 2**31 - 1
 """What a signed 32-bit column holds."""
@@ -26,10 +24,10 @@ def refuse_unstorable(gun: str, files: Iterable[NewFile]) -> None:
 
 
 def _refuse_unstorable_name(kind: str, name: str) -> None:
-    if len(name) > NAME_LENGTH:
+    if len(name) > MAX_NAME_LENGTH:
         raise UnstorableError(
             f"the {kind} {name[:40]!r}... cannot be stored: "
-            f"it has {len(name)} characters, at most {NAME_LENGTH} are possible"
+            f"it has {len(name)} characters, at most {MAX_NAME_LENGTH} are possible"
         )
     if name.endswith(" "):
         # To MySQL, names that differ in trailing spaces alone are equal.

@@ -22,6 +22,7 @@ from notary.storage.interfaces import (
     StoredFile,
 )
 from notary.storage.limits import refuse_unstorable
+from notary.tuf.names import TIMESTAMP
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -93,7 +94,7 @@ class MemoryMetadataStore:
     def publish(self, gun: str, files: Sequence[NewFile], base: int) -> None:
         """See `IMetadataStore.publish`."""
         refuse_unstorable(gun, files)
-        if max(self._versions(gun, "timestamp"), default=0) != base:
+        if max(self._versions(gun, TIMESTAMP), default=0) != base:
             raise ConflictError(f"{gun} changed since version {base} of its timestamp")
         for file in files:
             if max(self._versions(gun, file.role), default=-1) >= file.version:
@@ -110,7 +111,7 @@ class MemoryMetadataStore:
                 sha256=file.sha256,
                 created_at=now,
             )
-            if file.role == "timestamp":
+            if file.role == TIMESTAMP:
                 self._add_change(gun, file.version, file.sha256, UPDATE)
 
     @_as_deferred

@@ -17,6 +17,7 @@ from notary.storage.interfaces import (
 )
 from notary.storage.reading import batches, exactly
 from notary.storage.schema import changefeed, tuf_files
+from notary.tuf.names import TIMESTAMP
 
 _SURE_TO_FIT = 1_000_000
 """Bytes that any MySQL server takes in one statement."""
@@ -60,7 +61,7 @@ def publish_txn(
     except IntegrityError as error:
         raise ConflictError(f"{gun} changed while it was published to") from error
     for file in files:
-        if file.role == "timestamp":
+        if file.role == TIMESTAMP:
             _add_change(connection, gun, file.version, file.sha256, UPDATE, now)
 
 
@@ -82,9 +83,9 @@ def delete_txn(connection: Connection, gun: str, now: datetime) -> None:
 def _lock_base(connection: Connection, gun: str, files: Sequence[NewFile], base: int) -> None:
     """Lock the timestamp built upon, and raise `ConflictError` if anything is in the way."""
     refused_from = {file.role: file.version for file in files}
-    if refused_from.get("timestamp", base + 1) <= base:
+    if refused_from.get(TIMESTAMP, base + 1) <= base:
         raise ConflictError(f"{gun} has version {base} of its timestamp already")
-    refused_from["timestamp"] = base
+    refused_from[TIMESTAMP] = base
     in_the_way: list[tuple[str, int]] = []
     for batch in batches(tuple(refused_from.items())):
         locking = (
@@ -101,7 +102,7 @@ def _lock_base(connection: Connection, gun: str, files: Sequence[NewFile], base:
             .with_for_update()
         )
         in_the_way += [(row.role, row.version) for row in connection.execute(locking)]
-    if in_the_way != ([("timestamp", base)] if base else []):
+    if in_the_way != ([(TIMESTAMP, base)] if base else []):
         raise ConflictError(
             f"{gun} changed since version {base} of its timestamp, or has these versions already"
         )

@@ -226,7 +226,7 @@ class TestCommandLine:
         [
             ([], "-config"),
             (["-config=F", "-logf=xml"], "invalid choice: 'xml'"),
-            (["-config=F", "-debug=perhaps"], "'perhaps' is neither true nor false"),
+            (["-config=F", "-debug=perhaps"], "invalid flag value: 'perhaps'"),
             (["-config=F", "-other"], "unrecognized arguments: -other"),
             (["-config=F", "more"], "unrecognized arguments: more"),
         ],
