@@ -51,3 +51,13 @@ $(BIN)/python:
 	    test "$$(id -u)" -eq 0 && apt-get update && apt-get install --yes python3-venv; \
 	} || { echo "Python cannot make $(VENV): as root, apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+
+# The generated module works with the protobuf of its own major version and the next one, so it is
+# made by an older compiler than the newest.
+PROTOC := build/protoc
+
+proto:
+	$(PYTHON) -m venv $(PROTOC)
+	$(PROTOC)/bin/pip install --quiet 'grpcio-tools==1.75.1' 'setuptools<81'
+	$(PROTOC)/bin/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. \
+	    notary/signing/signer.proto

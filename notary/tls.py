@@ -1,69 +1,221 @@
-"""TLS for the daemons' doors, and the doors themselves."""
+"""TLS: which certificates are shown, which are trusted, and why one was not."""
 
 from __future__ import annotations
 
-import errno
-import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import attrs
 from cryptography import x509
 from OpenSSL import SSL, crypto
-from twisted.application.service import Service
+from service_identity import VerificationError
 from twisted.internet import ssl
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
-from twisted.internet.protocol import ServerFactory
-from twisted.logger import Logger
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
-_CIPHERS = ssl.AcceptableCiphers.fromOpenSSLCipherString("ECDHE+AESGCM:ECDHE+CHACHA20")
-_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+_COMMON: dict[str, Any] = {
+    "raiseMinimumTo": ssl.TLSVersion.TLSv1_2,
+    "acceptableCiphers": ssl.AcceptableCiphers.fromOpenSSLCipherString(
+        "ECDHE+AESGCM:ECDHE+CHACHA20"
+    ),
+}
+_VERIFY_ERRORS = {
+    9: "is not valid yet",
+    10: "has expired",
+    18: "is self-signed and not among the authorities that are trusted here",
+    19: "is signed by an authority that is not trusted here",
+    20: "is signed by an authority that is not trusted here",
+    21: "is signed by an authority that is not trusted here",
+    26: "is not meant for this end of a connection (key usage)",
+}
+"""What OpenSSL's errors mean, by their numbers in <openssl/x509_vfy.h>."""
 
 
 class TLSError(Exception):
     """A certificate or key will not do; the message names the file."""
 
 
+@attrs.frozen
+class KeyPair:
+    """A certificate and its private key, to be shown to the other end.
+
+    Attributes:
+        certificate_file: the certificate in PEM, its issuers behind it.
+        key_file: the private key in PEM, not encrypted.
+    """
+
+    certificate_file: Path
+    key_file: Path
+
+    def options(self) -> dict[str, Any]:
+        """Return the pair as keywords of `ssl.CertificateOptions`.
+
+        Raises:
+            TLSError: a file cannot be read, or the key is not the certificate's.
+        """
+        leaf, *chain = _certificates(self.certificate_file)
+        key = _private_key(self.key_file)
+        if _public_part(leaf.get_pubkey()) != _public_part(key):
+            raise TLSError(
+                f"the key in {self.key_file} does not belong to the certificate in "
+                f"{self.certificate_file}"
+            )
+        return {"privateKey": key, "certificate": leaf, "extraCertChain": chain}
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Turn what OpenSSL has against the pair into `TLSError`."""
+        try:
+            yield
+        except SSL.Error as error:
+            raise TLSError(
+                f"the certificate in {self.certificate_file} will not do: {_reasons(error)}"
+            ) from error
+
+
 def server_context(
-    certificate_file: Path, key_file: Path, client_ca_file: Path | None
-) -> ssl.CertificateOptions:
+    pair: KeyPair, client_ca_file: Path | None, protocols: Sequence[bytes] = ()
+) -> Any:
     """Return the TLS settings of a server: TLS 1.2 or newer, forward secrecy, AEAD ciphers.
 
     Args:
-        certificate_file: the server's certificate in PEM, its issuers behind it.
-        key_file: its private key in PEM, not encrypted.
-        client_ca_file: certificates in PEM; every client has to show one that one of them signed.
-            None to let anybody in.
+        pair: what the server shows.
+        client_ca_file: certificates in PEM; every client has to show one of them, or one that one
+            of them signed. None to let anybody in.
+        protocols: what is spoken, for ALPN; none if that is not to be negotiated.
+
+    Returns:
+        What a reactor's ``listenSSL`` takes.
 
     Raises:
         TLSError: a file cannot be read, the key is not the certificate's, or one of them is too
             weak.
     """
-    leaf, *chain = _certificates(certificate_file)
-    key = _private_key(key_file)
-    if _public_part(leaf.get_pubkey()) != _public_part(key):
-        raise TLSError(
-            f"the key in {key_file} does not belong to the certificate in {certificate_file}"
-        )
-    roots = None
-    if client_ca_file is not None:
-        authorities = [ssl.Certificate(authority) for authority in _certificates(client_ca_file)]
-        roots = ssl.trustRootFromCertificates(authorities)
     options = ssl.CertificateOptions(
-        privateKey=key,
-        certificate=leaf,
-        extraCertChain=chain,
-        trustRoot=roots,
-        raiseMinimumTo=ssl.TLSVersion.TLSv1_2,
-        acceptableCiphers=_CIPHERS,
+        **pair.options(),
+        **_COMMON,
+        trustRoot=None if client_ca_file is None else _trust_root(client_ca_file),
+        acceptableProtocols=list(protocols) or None,
     )
-    try:
+    with pair.refusals():
         options.getContext()
-    except SSL.Error as error:
-        reasons = ", ".join(reason for *_, reason in error.args[0])
-        raise TLSError(f"the certificate in {certificate_file} will not do: {reasons}") from error
-    return options
+    return options if client_ca_file is None else _ClientsChecked(options.getContext())
+
+
+def client_context(
+    host: str, ca_file: Path | None, pair: KeyPair | None, protocols: Sequence[bytes]
+) -> IOpenSSLClientConnectionCreator:
+    """Return the TLS settings of a client that checks who the server is.
+
+    Args:
+        host: the name or IP address that the server's certificate has to be for.
+        ca_file: certificates in PEM; the server has to show one of them, or one that one of them
+            signed. None for the authorities that the operating system trusts.
+        pair: what the client shows, None for nothing.
+        protocols: what it wants to speak, for ALPN.
+
+    Raises:
+        TLSError: as `server_context`.
+    """
+    options = {**_COMMON, **({} if pair is None else pair.options())}
+    if pair is not None:
+        with pair.refusals():
+            ssl.CertificateOptions(**options).getContext()
+    creator = ssl.optionsForClientTLS(
+        host,
+        trustRoot=ssl.platformTrust() if ca_file is None else _trust_root(ca_file),
+        acceptableProtocols=list(protocols),
+        extraCertificateOptions=options,
+    )
+    return _ServerChecked(creator)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class _ClientsChecked:
+    """Demands certificates of clients, and remembers what is wrong with one."""
+
+    def __init__(self, context: SSL.Context) -> None:
+        _allow_partial_chains(context)
+        self._context = context
+
+    def serverConnectionForTLS(self, _protocol: object) -> SSL.Connection:
+        connection = SSL.Connection(self._context)
+        connection.set_verify(
+            SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _remember_what_is_wrong
+        )
+        return connection
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _ServerChecked:
+    """Trusts the very certificates it is given, those of intermediate authorities too."""
+
+    def __init__(self, creator: IOpenSSLClientConnectionCreator) -> None:
+        self._creator = creator
+
+    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        connection = self._creator.clientConnectionForTLS(protocol)
+        _allow_partial_chains(connection.get_context())
+        return connection
+
+
+def _allow_partial_chains(context: SSL.Context) -> None:
+    """Trust any certificate that is given as an authority, as Go does, not self-signed ones only.
+
+    The Go daemons' samples name a leaf certificate as ``client_ca_file``.
+    """
+    store: Any = context.get_cert_store()
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+
+
+def _remember_what_is_wrong(
+    connection: SSL.Connection, certificate: crypto.X509, error: int, _depth: int, ok: int
+) -> bool:
+    if not ok:
+        subject = certificate.to_cryptography().subject.rfc4514_string()
+        reason = _VERIFY_ERRORS.get(error, f"does not verify (OpenSSL's error {error})")
+        connection.set_app_data(f"the certificate of {subject} {reason}")
+    return bool(ok)
+
+
+def handshake_error(transport: Any, reason: Failure) -> str:
+    """Say why a TLS handshake failed.
+
+    Args:
+        transport: of the protocol that was told that the connection is lost.
+        reason: what it was told.
+    """
+    remembered = transport.getHandle().get_app_data()
+    if isinstance(remembered, str):
+        return remembered
+    error = reason.value
+    if isinstance(error, SSL.Error):
+        return f"the TLS handshake failed: {_reasons(error) or 'the other end broke it off'}"
+    if isinstance(error, VerificationError):
+        return "its certificate is not for the name under which it was reached"
+    return f"the TLS handshake failed: {reason.getErrorMessage()}"
+
+
+def peer_name(transport: Any) -> str:
+    """Return the subject of the certificate that the other end showed, if it did."""
+    certificate = transport.getPeerCertificate()
+    if certificate is None:
+        return "a client without certificate"
+    return str(certificate.to_cryptography().subject.rfc4514_string())
+
+
+def _reasons(error: SSL.Error) -> str:
+    return ", ".join(reason for *_, reason in error.args[0]) if error.args else ""
+
+
+def _trust_root(file: Path) -> Any:
+    return ssl.trustRootFromCertificates([ssl.Certificate(each) for each in _certificates(file)])
 
 
 def _certificates(file: Path) -> list[crypto.X509]:
@@ -85,89 +237,3 @@ def _private_key(file: Path) -> crypto.PKey:
 
 def _public_part(key: crypto.PKey) -> bytes:
     return crypto.dump_publickey(crypto.FILETYPE_PEM, key)
-
-
-class Door(Service):
-    """Listens on an address for as long as the service runs.
-
-    Args:
-        reactor: does the listening.
-        host: an IP address or host name; empty for every interface, IPv6 and IPv4.
-        port: the TCP port.
-        factory: serves the connections.
-        context: the TLS settings, None for plain text.
-    """
-
-    _log = Logger()
-
-    def __init__(
-        self,
-        reactor: Any,
-        host: str,
-        port: int,
-        factory: ServerFactory[Any],
-        context: ssl.CertificateOptions | None,
-    ) -> None:
-        self._reactor = reactor
-        self._host = host
-        self._port = port
-        self._factory = factory
-        self._context = context
-        self._listening: IListeningPort | None = None
-
-    def privilegedStartService(self) -> None:
-        """Begin to listen, before `twistd` gives up the rights of root.
-
-        Raises:
-            SystemExit: that is not possible; the message says why.
-        """
-        super().privilegedStartService()
-        if self._context is not None:
-            self._log.info("Enabling TLS")
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        address = f"{host}:{self._port}"
-        self._log.info("Starting on {address}", address=address)
-        try:
-            self._listening = self._listen_on_any() if not self._host else self._listen_on_host()
-        except (CannotListenError, OSError) as error:
-            reason = getattr(error, "socketError", error)
-            raise SystemExit(f"cannot listen on {address}: {reason}") from error
-
-    def startService(self) -> None:
-        """Begin to listen, unless that was done before."""
-        super().startService()
-        if self._listening is None:
-            self.privilegedStartService()
-
-    def _listen_on_any(self) -> IListeningPort:
-        try:
-            return self._listen("::")
-        except CannotListenError as error:
-            if error.socketError.errno not in _NO_IPV6:
-                raise
-            return self._listen("0.0.0.0")  # noqa: S104 - that is what an empty host means
-
-    def _listen_on_host(self) -> IListeningPort:
-        found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        addresses = sorted(found, key=lambda info: info[0] != socket.AF_INET)
-        return self._listen(str(addresses[0][4][0]))
-
-    def _listen(self, interface: str) -> IListeningPort:
-        if self._context is None:
-            port = self._reactor.listenTCP(self._port, self._factory, interface=interface)
-        else:
-            port = self._reactor.listenSSL(
-                self._port, self._factory, self._context, interface=interface
-            )
-        return cast(IListeningPort, port)
-
-    def stopService(self) -> Deferred[None]:
-        """Cease to listen.
-
-        Returns:
-            A Deferred that fires with None when the port is closed.
-        """
-        super().stopService()
-        if self._listening is None:
-            return maybeDeferred(lambda: None)
-        return maybeDeferred(self._listening.stopListening).addCallback(lambda _: None)

@@ -24,7 +24,7 @@ from tests.support.daemons import (
     serving_config,
 )
 
-pytest_plugins = ["tests.support.mariadb"]
+pytest_plugins = ["tests.support.doors", "tests.support.mariadb"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,5 +2,12 @@
 
 from notary.config.errors import ConfigError
 from notary.config.server import ServerConfig, load_server_config
+from notary.config.signer import SignerConfig, load_signer_config
 
-__all__ = ["ConfigError", "ServerConfig", "load_server_config"]
+__all__ = [
+    "ConfigError",
+    "ServerConfig",
+    "SignerConfig",
+    "load_server_config",
+    "load_signer_config",
+]

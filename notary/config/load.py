@@ -95,7 +95,10 @@ class _Settings:
                 self.problems.append(self._not_overridable(name, path))
             elif path is not None:
                 self._set(path, environ[name], f"environment variable {name}")
-            elif name.startswith(start) and name not in no_effect:
+            elif name in schema.stand_ins:
+                if schema.stand_ins[name] not in self.values:
+                    self._set(schema.stand_ins[name], environ[name], f"environment variable {name}")
+            elif name.startswith(start) and name not in no_effect and not schema.others_allowed:
                 nearest = schema.nearest_variable(name)
                 hint = f"; did you mean {nearest}?" if nearest else ""
                 self.warnings.append(f"unknown environment variable {_printable(name)}{hint}")

@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import attrs
 from pydantic import BaseModel
@@ -32,15 +32,26 @@ class Schema:
         maps: Paths of the maps, parents before children.
         keys: The values that can be set, by path.
         no_effect: Why keys that are known have no effect, by path.
+        stand_ins: Variables that stand in for a key which is not set otherwise.
+        others_allowed: Whether other variables with the prefix are fine, since they may hold
+            something else, such as passphrases.
     """
 
     prefix: str
     maps: tuple[KeyPath, ...]
     keys: Mapping[KeyPath, FieldInfo]
     no_effect: Mapping[KeyPath, str]
+    stand_ins: Mapping[str, KeyPath] = attrs.Factory(dict)
+    others_allowed: bool = False
 
     @classmethod
-    def of(cls, model: type[BaseModel], prefix: str, no_effect: Mapping[KeyPath, str]) -> Schema:
+    def of(
+        cls,
+        model: type[BaseModel],
+        prefix: str,
+        no_effect: Mapping[KeyPath, str],
+        **variables: Any,
+    ) -> Schema:
         """Collect the keys of a model and of the models in it."""
         maps: dict[KeyPath, None] = {}
         keys: dict[KeyPath, FieldInfo] = {}
@@ -49,7 +60,7 @@ class Schema:
                 maps[path] = None
             else:
                 keys[path] = field
-        return cls(prefix, tuple(maps), keys, no_effect)
+        return cls(prefix, tuple(maps), keys, no_effect, **variables)
 
     def variable(self, path: KeyPath) -> str:
         """Name the environment variable of a key."""

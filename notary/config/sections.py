@@ -82,8 +82,8 @@ class TlsServer(Section):
     )
     client_ca_file: ReadableFile | None = Field(
         default=None,
-        description="Certificate authorities in PEM. When set, every client has to show a "
-        "certificate that one of them signed.",
+        description="Certificate authorities in PEM. When set, every client has to show one of "
+        "these certificates, or one that one of them signed.",
         examples=["../fixtures/root-ca.crt"],
     )
 
@@ -129,7 +129,7 @@ class Storage(Section):
         description="Where the store is; required unless the backend is 'memory'. For 'mysql' a "
         "data source name as the Go driver writes it, for 'postgres' a URL, for 'sqlite3' the "
         "path of the database file. The value is never shown in messages.",
-        examples=["server@tcp(mysql:3306)/notaryserver?parseTime=true"],
+        examples=["user:password@tcp(mysql:3306)/database?parseTime=true"],
     )
 
     @field_validator("db_url")

@@ -93,6 +93,12 @@ class RemoteTrust(Section):
         description="Algorithm of new keys; required by the type 'remote'.",
         examples=["ecdsa"],
     )
+    timeout: Annotated[Integer, Field(ge=1, le=60)] = Field(
+        default=5,
+        description="Seconds that the signer may take for an answer; whoever waits for it is then "
+        "answered with status 503.",
+        examples=[2],
+    )
     tls_ca_file: ReadableFile | None = Field(
         default=None,
         description="Certificate authorities in PEM that the signer's certificate is checked "

@@ -33,7 +33,7 @@ from notary.server.keys import ServerKeys
 from notary.server.publishing import Publishing
 from notary.server.reading import read_current, read_under
 from notary.server.renewal import Renewal
-from notary.server.sharing import shield
+from notary.sharing import shield
 from notary.signing.interfaces import ISigner
 from notary.storage.interfaces import IMetadataStore
 from notary.tuf.errors import InvalidGUNError

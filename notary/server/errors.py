@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from notary.signing.interfaces import SignerUnavailableError
+from notary.signing.interfaces import SignerUnavailableError, UnsignableError
 from notary.storage.interfaces import (
     FileNotStoredError,
     StoreUnavailableError,
@@ -108,6 +108,8 @@ def api_error(error: BaseException) -> APIError:
     if isinstance(error, UnstorableError):
         # Its own message may tell more about the database than a client should know.
         error = tuf.ValidationError("the server's database cannot hold these names or files")
+    if isinstance(error, UnsignableError):
+        error = tuf.ValidationError(str(error))
     if isinstance(error, tuf.PublishError):
         return APIError(INVALID_UPDATE, _publish_error(error))
     for kind, code in _CODES.items():

@@ -10,8 +10,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from notary.server.reading import Head, read_files, read_head, read_stored
-from notary.server.sharing import Shared
 from notary.server.times import utc_now
+from notary.sharing import Shared
 from notary.signing.drafts import sign_draft
 from notary.signing.interfaces import ISigner, KeyNotHeldError
 from notary.storage.interfaces import ConflictError, IMetadataStore, NewFile, StoredFile

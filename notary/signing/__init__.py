@@ -1,1 +1,1 @@
-"""Who signs: the interface, and the signer that holds its keys in this process."""
+"""Who signs: the interface, the signer in this process, and the wire to the one in another."""

@@ -34,6 +34,10 @@ class SignerUnavailableError(SignerError):
     """The signer cannot answer now; the message says why."""
 
 
+class UnsignableError(SignerError):
+    """The payload is larger than the signer takes."""
+
+
 class ISigner(Interface):
     """Holds private keys and signs with them.
 
@@ -51,7 +55,10 @@ class ISigner(Interface):
         """Fire with the public part of a key, or fail with `KeyNotHeldError`."""
 
     def sign(gun: str, role: str, key_id: str, payload: bytes) -> Deferred[RawSignature]:
-        """Fire with a signature over the payload, or fail with `KeyNotHeldError`.
+        """Fire with a signature over the payload.
+
+        Fails with `KeyNotHeldError`, or with `UnsignableError` if the payload is larger than a few
+        megabytes.
 
         A key is held for the collection and role that it was made for, and signs for no other:
         or else whoever publishes to one could have files signed that are good for another.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import attrs
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from notary.signing.interfaces import ISigner, KeyNotHeldError, RawSignature
+from notary.signing.private_keys import PrivateKey
 from notary.tuf.keys import ED25519, PublicKey
 
 
@@ -15,11 +15,7 @@ from notary.tuf.keys import ED25519, PublicKey
 class _HeldKey:
     gun: str
     role: str
-    private: Ed25519PrivateKey = attrs.field(repr=False)
-
-    @property
-    def public(self) -> PublicKey:
-        return PublicKey(ED25519, self.private.public_key().public_bytes_raw())
+    private: PrivateKey
 
 
 @implementer(ISigner)
@@ -33,9 +29,9 @@ class LocalSigner:
     def create_key(self, gun: str, role: str) -> Deferred[PublicKey]:
         """See `ISigner.create_key`."""
         if (gun, role) not in self._unused:
-            key = _HeldKey(gun, role, Ed25519PrivateKey.generate())
-            self._keys[key.public.key_id] = key
-            self._unused[gun, role] = key.public
+            key = _HeldKey(gun, role, PrivateKey.generate(ED25519))
+            self._keys[key.private.public.key_id] = key
+            self._unused[gun, role] = key.private.public
         return succeed(self._unused[gun, role])
 
     def public_key(self, key_id: str) -> Deferred[PublicKey]:
@@ -43,7 +39,7 @@ class LocalSigner:
         key = self._keys.get(key_id)
         if key is None:
             return fail(KeyNotHeldError(f"no key with the ID {key_id[:64]} is held here"))
-        return succeed(key.public)
+        return succeed(key.private.public)
 
     def sign(self, gun: str, role: str, key_id: str, payload: bytes) -> Deferred[RawSignature]:
         """See `ISigner.sign`."""
@@ -54,9 +50,9 @@ class LocalSigner:
                     f"no key with the ID {key_id[:64]} is held here for {role} of {gun!r}"
                 )
             )
-        if self._unused.get((gun, role)) == key.public:
+        if self._unused.get((gun, role)) == key.private.public:
             del self._unused[gun, role]
-        return succeed(RawSignature("eddsa", key.private.sign(payload)))
+        return succeed(key.private.sign(payload))
 
     def check(self) -> Deferred[None]:
         """See `ISigner.check`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -11,61 +12,87 @@ from sqlalchemy import Connection, Engine
 from notary.storage.schema import SchemaError
 from notary.storage.transactions import run_query, run_transaction
 
+_LOCATION = "notary.storage:migrations"
 
-def bootstrap(engine: Engine) -> None:
+
+@attrs.frozen
+class Migrations:
+    """The migrations of one daemon's tables.
+
+    Attributes:
+        daemon: its name, for messages.
+        directory: where they are, in that of all migrations.
+        version_table: tells which of them a database has; one for each daemon, so that two of them
+            can share a database.
+    """
+
+    daemon: str
+    directory: str
+    version_table: str
+
+    def config(self) -> Config:
+        """Return what Alembic's commands take."""
+        config = Config()
+        config.set_main_option("script_location", _LOCATION)
+        config.set_main_option("version_locations", f"{_LOCATION}/{self.directory}")
+        config.set_main_option("path_separator", "newline")
+        config.attributes["version_table"] = self.version_table
+        return config
+
+    def revisions(self) -> list[str]:
+        """Return all revisions that this version knows, the newest first."""
+        scripts = ScriptDirectory.from_config(self.config())
+        return [script.revision for script in scripts.walk_revisions()]
+
+    def revision(self, connection: Connection) -> str | None:
+        """Return the revision of a database, None if it has none of the tables."""
+        options = {"version_table": self.version_table}
+        return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+SERVER = Migrations("notary-server", "server", "alembic_version")
+SIGNER = Migrations("notary-signer", "signer", "alembic_version_signer")
+
+
+def bootstrap(engine: Engine, migrations: Migrations) -> None:
     """Make the tables, or bring them up to date. Blocks; may be run any number of times.
 
-    Tables that the Go server made are taken over as they are.
+    Tables that the Go daemon made are taken over as they are.
 
     Raises:
-        SchemaError: they were made by a newer version, or by a Go server that is too old.
+        SchemaError: they were made by a newer version, or by a Go daemon that is too old.
         StoreUnavailableError: the database refuses or cannot be reached.
     """
-    run_transaction(engine, _upgrade)
+
+    def upgrade(connection: Connection) -> None:
+        _refuse_newer(migrations, migrations.revision(connection))
+        config = migrations.config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+    run_transaction(engine, upgrade)
 
 
-def check_schema(engine: Engine) -> None:
+def check_schema(engine: Engine, migrations: Migrations) -> None:
     """Raise `SchemaError` unless `bootstrap` has nothing to do. Blocks."""
-    run_query(engine, _refuse_other_than_newest)
+
+    def refuse_other_than_newest(connection: Connection) -> None:
+        revision = migrations.revision(connection)
+        _refuse_newer(migrations, revision)
+        if revision != migrations.revisions()[0]:
+            state = "are missing" if revision is None else f"are of the old revision {revision}"
+            raise SchemaError(
+                f"the tables in {connection.engine.url.render_as_string(hide_password=True)} "
+                f"{state}: run {migrations.daemon} -bootstrap"
+            )
+
+    run_query(engine, refuse_other_than_newest)
 
 
-def _upgrade(connection: Connection) -> None:
-    _refuse_newer(_revision(connection))
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _refuse_other_than_newest(connection: Connection) -> None:
-    revision = _revision(connection)
-    _refuse_newer(revision)
-    if revision != _revisions()[0]:
-        state = "are missing" if revision is None else f"are of the old revision {revision}"
-        raise SchemaError(
-            f"the tables in {connection.engine.url.render_as_string(hide_password=True)} {state}: "
-            "run notary-server -bootstrap"
-        )
-
-
-def _refuse_newer(revision: str | None) -> None:
-    if revision is not None and revision not in _revisions():
+def _refuse_newer(migrations: Migrations, revision: str | None) -> None:
+    known = migrations.revisions()
+    if revision is not None and revision not in known:
         raise SchemaError(
             f"the tables are of revision {revision}, which this version does not know "
-            f"(it knows {_revisions()[0]} and older): run a newer version of notary-server"
+            f"(it knows {known[0]} and older): run a newer version of {migrations.daemon}"
         )
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _revisions() -> list[str]:
-    """All revisions this version knows, the newest first."""
-    scripts = ScriptDirectory.from_config(_config())
-    return [script.revision for script in scripts.walk_revisions()]
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "notary.storage:migrations")
-    return config

@@ -53,7 +53,7 @@ def engine_url(backend: str, db_url: str) -> URL:
         raise DSNError(
             "storage.backend: PostgreSQL is not supported by this version, use mysql or sqlite3"
         )
-    raise DSNError(f"storage.backend: {backend!r} is no database, use mysql or sqlite3")
+    raise DSNError(f"storage.backend: {backend!r} is no database with tables, use mysql or sqlite3")
 
 
 def _sqlite_url(path: str) -> URL:

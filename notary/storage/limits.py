@@ -13,9 +13,9 @@ HIGHEST_VERSION = 2**31 - 1
 
 def refuse_unstorable(gun: str, files: Iterable[NewFile]) -> None:
     """Raise `UnstorableError` unless any store can hold these files and give them back exactly."""
-    _refuse_unstorable_name("GUN", gun)
+    refuse_unstorable_name("GUN", gun)
     for file in files:
-        _refuse_unstorable_name("role", file.role)
+        refuse_unstorable_name("role", file.role)
         if file.version > HIGHEST_VERSION:
             raise UnstorableError(
                 f"version {file.version} of role {file.role!r} cannot be stored: "
@@ -23,7 +23,8 @@ def refuse_unstorable(gun: str, files: Iterable[NewFile]) -> None:
             )
 
 
-def _refuse_unstorable_name(kind: str, name: str) -> None:
+def refuse_unstorable_name(kind: str, name: str) -> None:
+    """Raise `UnstorableError` unless any store can hold this GUN or role exactly."""
     if len(name) > MAX_NAME_LENGTH:
         raise UnstorableError(
             f"the {kind} {name[:40]!r}... cannot be stored: "

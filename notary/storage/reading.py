@@ -7,31 +7,15 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    LargeBinary,
-    Row,
-    Select,
-    and_,
-    cast,
-    select,
-)
+from sqlalchemy import Connection, Row, Select, select
 
 from notary.storage.interfaces import Change, FileNotStoredError, NewFile, StoredFile
 from notary.storage.schema import changefeed, tuf_files
+from notary.storage.sql_common import exactly
 
 _T = TypeVar("_T")
 
 _EPOCH = datetime.fromtimestamp(0, timezone.utc)
-
-
-def exactly(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    """Compare byte by byte; the plain comparison is there for the index.
-
-    MySQL ignores trailing spaces, and on tables that the Go server made upper case as well.
-    """
-    return and_(column == name, cast(column, LargeBinary) == name.encode())
 
 
 def batches(items: Sequence[_T], size: int = 100) -> Iterator[Sequence[_T]]:

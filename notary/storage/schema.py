@@ -32,22 +32,22 @@ class SchemaError(StorageError):
     """The tables are not those this version works on; the message says what to do."""
 
 
-_MYSQL: dict[str, Any] = {
+MYSQL_OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_default_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
 }
 
-_Time = DateTime().with_variant(TIMESTAMP(), "mysql")
+Time = DateTime().with_variant(TIMESTAMP(), "mysql")
 _Checksum = String(64).with_variant(CHAR(64), "mysql")
 
 tuf_files = Table(
     "tuf_files",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("created_at", _Time),
-    Column("updated_at", _Time),
-    Column("deleted_at", _Time),
+    Column("created_at", Time),
+    Column("updated_at", Time),
+    Column("deleted_at", Time),
     Column("gun", String(255), nullable=False),
     Column("role", String(255), nullable=False),
     Column("version", Integer, nullable=False),
@@ -55,21 +55,21 @@ tuf_files = Table(
     Column("sha256", _Checksum),
     UniqueConstraint("gun", "role", "version", name="gun"),
     Index("sha256", "sha256"),
-    **_MYSQL,
+    **MYSQL_OPTIONS,
 )
 
 change_category = Table(
     "change_category",
     metadata,
     Column("category", String(20), primary_key=True),
-    **_MYSQL,
+    **MYSQL_OPTIONS,
 )
 
 changefeed = Table(
     "changefeed",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("created_at", _Time, server_default=func.current_timestamp()),
+    Column("created_at", Time, server_default=func.current_timestamp()),
     Column("gun", String(255), nullable=False),
     Column("version", Integer, nullable=False),
     Column("sha256", _Checksum),
@@ -81,5 +81,5 @@ changefeed = Table(
         server_default="update",
     ),
     Index("idx_changefeed_gun", "gun"),
-    **_MYSQL,
+    **MYSQL_OPTIONS,
 )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from notary.storage import reading, writing
@@ -20,27 +18,13 @@ from notary.storage.interfaces import (
     StoredFile,
 )
 from notary.storage.limits import refuse_unstorable
-from notary.storage.threads import WorkerThreads
+from notary.storage.sql_common import SQLStore
 from notary.storage.transactions import run_query, run_transaction
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 
 @implementer(IMetadataStore)
-class SQLMetadataStore:
-    """Keeps all metadata in a SQL database.
-
-    Args:
-        engine: from `notary.storage.engines.create_engine_for`, its tables bootstrapped.
-        threads: where transactions run.
-        clock: tells when something is stored, in seconds since the epoch.
-    """
-
-    def __init__(self, engine: Engine, threads: WorkerThreads, clock: IReactorTime) -> None:
-        self._engine = engine
-        self._threads = threads
-        self._clock = clock
+class SQLMetadataStore(SQLStore):
+    """Keeps all metadata in a SQL database; see `SQLStore` for its arguments."""
 
     def newest(self, gun: str, role: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.newest`."""
@@ -70,10 +54,7 @@ class SQLMetadataStore:
 
     def delete(self, gun: str) -> Deferred[None]:
         """See `IMetadataStore.delete`."""
-        now = self._now()
-        return self._threads.run(
-            run_transaction, self._engine, lambda c: writing.delete_txn(c, gun, now)
-        )
+        return self._transact(writing.delete_txn, gun, self._now())
 
     def changes(self, gun: str | None, start: int | None, limit: int) -> Deferred[Sequence[Change]]:
         """See `IMetadataStore.changes`."""
@@ -82,14 +63,6 @@ class SQLMetadataStore:
     def check(self) -> Deferred[None]:
         """See `IMetadataStore.check`."""
         return self._query(reading.check_txn)
-
-    def _query(
-        self,
-        query: Callable[Concatenate[Connection, _P], _T],
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> Deferred[_T]:
-        return self._threads.run(run_query, self._engine, lambda c: query(c, *args, **kwargs))
 
     def _publish(self, gun: str, files: Sequence[NewFile], base: int, now: datetime) -> None:
         refuse_unstorable(gun, files)
@@ -109,8 +82,3 @@ class SQLMetadataStore:
                 self._engine, lambda c: reading.holds_all_txn(c, gun, files)
             ):
                 raise
-
-    def _now(self) -> datetime:
-        """Whole seconds, UTC without a time zone: as the Go server stores it."""
-        now = datetime.fromtimestamp(int(self._clock.seconds()), timezone.utc)
-        return now.replace(tzinfo=None)

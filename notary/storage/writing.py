@@ -15,8 +15,9 @@ from notary.storage.interfaces import (
     NewFile,
     UnstorableError,
 )
-from notary.storage.reading import batches, exactly
+from notary.storage.reading import batches
 from notary.storage.schema import changefeed, tuf_files
+from notary.storage.sql_common import exactly
 from notary.tuf.names import TIMESTAMP
 
 _SURE_TO_FIT = 1_000_000

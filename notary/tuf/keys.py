@@ -29,7 +29,7 @@ RSA_X509 = "rsa-x509"
 _KEY_FIELDS = {"keytype", "keyval"}
 _KEY_VALUE_FIELDS = {"public", "private"}
 _BARE_TYPE = {ECDSA_X509: ECDSA, RSA_X509: RSA}
-_PSS_SALT_SIZE = 32
+PSS_SALT_SIZE = 32
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
@@ -166,7 +166,7 @@ _VERIFIERS: dict[tuple[str, str], Callable[[PublicKeyTypes, bytes, bytes], None]
     (ED25519, "eddsa"): _verify_ed25519,
     (ECDSA, "ecdsa"): _verify_ecdsa,
     (RSA, "rsapss"): _rsa_verifier(
-        lambda: padding.PSS(padding.MGF1(hashes.SHA256()), _PSS_SALT_SIZE)
+        lambda: padding.PSS(padding.MGF1(hashes.SHA256()), PSS_SALT_SIZE)
     ),
     (RSA, "rsapkcs1v15"): _rsa_verifier(padding.PKCS1v15),
 }

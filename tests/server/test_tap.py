@@ -22,7 +22,6 @@ from zope.interface.verify import verifyObject
 from notary import __version__
 from notary.config import load_server_config
 from notary.server import tap
-from notary.server.main import main, twistd_arguments
 from tests.support.daemons import FIXTURES, ROOT_CA, free_port, server_config, write_config
 from tests.support.forge import Collection, file_meta, multipart
 
@@ -140,19 +139,7 @@ class TestMakeService:
         [
             ([], {"server": {}}, "server.http_addr: is required"),
             ([], {"logging": {"level": "loud"}}, "logging.level: 'loud'"),
-            (["--bootstrap"], {}, "storage.backend: 'memory' has no tables to make"),
-            (
-                [],
-                {
-                    "trust_service": {
-                        "type": "remote",
-                        "hostname": "signer",
-                        "port": 7899,
-                        "key_algorithm": "ecdsa",
-                    }
-                },
-                "trust_service.type: 'remote' is not supported by this version",
-            ),
+            (["--bootstrap"], {}, "storage.backend: 'memory' is no database with tables"),
             (
                 [],
                 {"server": {"http_addr": ":0", **TLS_FILES, "tls_key_file": str(ROOT_CA)}},
@@ -188,70 +175,6 @@ class TestMakeService:
         monkeypatch.setenv("NOTARY_SERVER_LOGGING_LEVEL", "loud")
         with pytest.raises(SystemExit, match="environment variable NOTARY_SERVER_LOGGING_LEVEL"):
             make()
-
-
-class TestCommandLine:
-    @pytest.mark.parametrize("dashes", ["-", "--"])
-    def test_flags_of_the_original(self, dashes: str) -> None:
-        given = [f"{dashes}config=F", f"{dashes}logf=logfmt", f"{dashes}debug"]
-        assert twistd_arguments([*given, f"{dashes}bootstrap"]) == [
-            "--nodaemon",
-            "--pidfile=",
-            "notary-server",
-            "--config=F",
-            "--logf=logfmt",
-            "--debug",
-            "--bootstrap",
-        ]
-
-    def test_defaults(self) -> None:
-        assert twistd_arguments(["-config", "F"])[3:] == ["--config=F", "--logf=json"]
-
-    @pytest.mark.parametrize(
-        ("flags", "expected"),
-        [
-            (["-debug=true", "-bootstrap=1"], ["--debug", "--bootstrap"]),
-            (["-debug=false", "-bootstrap=F"], []),
-            (["-debug", "-logf=json"], ["--debug"]),
-        ],
-    )
-    def test_switches_may_have_a_value(self, flags: list[str], expected: list[str]) -> None:
-        assert twistd_arguments(["-config=F", *flags])[5:] == expected
-
-    def test_odd_file_names(self) -> None:
-        assert twistd_arguments(["-config=--bootstrap"])[3] == "--config=--bootstrap"
-
-    @pytest.mark.parametrize(
-        ("arguments", "message"),
-        [
-            ([], "-config"),
-            (["-config=F", "-logf=xml"], "invalid choice: 'xml'"),
-            (["-config=F", "-debug=perhaps"], "invalid flag value: 'perhaps'"),
-            (["-config=F", "-other"], "unrecognized arguments: -other"),
-            (["-config=F", "more"], "unrecognized arguments: more"),
-        ],
-    )
-    def test_refused(
-        self, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        with pytest.raises(SystemExit) as caught:
-            twistd_arguments(arguments)
-        assert caught.value.code == 2
-        assert message in capsys.readouterr().err
-
-    def test_version(self, capsys: pytest.CaptureFixture[str]) -> None:
-        with pytest.raises(SystemExit) as caught:
-            twistd_arguments(["-version"])
-        assert caught.value.code == 0
-        assert capsys.readouterr().out == f"notary-server {__version__}\n"
-
-    def test_hands_over_to_twistd(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        monkeypatch.setattr("sys.argv", ["notary-server", "-config=/nowhere/server.json"])
-        with pytest.raises(SystemExit, match=r"/nowhere/server\.json: cannot be read"):
-            main()
-        assert capsys.readouterr().out == ""
 
 
 def exchange(port: int, method: str, path: str, body: bytes = b"", content_type: str = "") -> bytes:

@@ -13,7 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import Clock
 
-from notary.storage.bootstrap import bootstrap
+from notary.storage.bootstrap import SERVER, bootstrap
 from notary.storage.cached import CachedMetadataStore
 from notary.storage.dsn import engine_url
 from notary.storage.engines import create_engine_for
@@ -47,7 +47,7 @@ def threads() -> Iterator[WorkerThreads]:
 def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
     """An SQLite database with the tables in it."""
     engine = create_engine_for(engine_url("sqlite3", str(tmp_path / "server.db")), THREADS)
-    bootstrap(engine)
+    bootstrap(engine, SERVER)
     yield engine
     engine.dispose()
 
@@ -62,7 +62,7 @@ def database(mariadb: MariaDB) -> Database:
 def mariadb_engine(database: Database) -> Iterator[Engine]:
     """A MariaDB database with the tables in it."""
     engine = create_engine_for(database.url, THREADS)
-    bootstrap(engine)
+    bootstrap(engine, SERVER)
     yield engine
     engine.dispose()
 
@@ -71,7 +71,7 @@ def mariadb_engine(database: Database) -> Iterator[Engine]:
 def shared_engine(mariadb: MariaDB) -> Iterator[Engine]:
     """A MariaDB database with the tables in it, made once."""
     engine = create_engine_for(mariadb.create_database().url, THREADS)
-    bootstrap(engine)
+    bootstrap(engine, SERVER)
     yield engine
     engine.dispose()
 

@@ -11,7 +11,7 @@ from pytest_twisted import ensureDeferred
 from sqlalchemy import Engine, inspect, text
 from twisted.internet.task import Clock
 
-from notary.storage.bootstrap import bootstrap, check_schema
+from notary.storage.bootstrap import SERVER, bootstrap, check_schema
 from notary.storage.dsn import engine_url
 from notary.storage.engines import create_engine_for
 from notary.storage.interfaces import ConflictError, NewFile, UnstorableError
@@ -51,7 +51,7 @@ def contents(engine: Engine) -> list[object]:
 def test_tables_are_those_of_the_code(
     engine: Engine, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    bootstrap(engine)
+    bootstrap(engine, SERVER)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     upgraded = definitions(engine)
@@ -64,16 +64,16 @@ def test_tables_are_those_of_the_code(
 
 
 def test_a_second_run_changes_nothing(engine: Engine) -> None:
-    bootstrap(engine)
-    check_schema(engine)
+    bootstrap(engine, SERVER)
+    check_schema(engine, SERVER)
     before = definitions(engine), contents(engine)
-    bootstrap(engine)
-    check_schema(engine)
+    bootstrap(engine, SERVER)
+    check_schema(engine, SERVER)
     assert (definitions(engine), contents(engine)) == before
 
 
 def test_an_interrupted_run_is_completed(engine: Engine) -> None:
-    bootstrap(engine)
+    bootstrap(engine, SERVER)
     complete = definitions(engine), contents(engine)
     with engine.begin() as connection:
         for statement in (
@@ -84,23 +84,23 @@ def test_an_interrupted_run_is_completed(engine: Engine) -> None:
             connection.execute(text(statement))
         on = " ON tuf_files" if engine.dialect.name == "mysql" else ""
         connection.execute(text(f"DROP INDEX sha256{on}"))
-    bootstrap(engine)
+    bootstrap(engine, SERVER)
     assert (definitions(engine), contents(engine)) == complete
 
 
 def test_missing_tables(engine: Engine) -> None:
     with pytest.raises(SchemaError, match="missing: run notary-server -bootstrap"):
-        check_schema(engine)
+        check_schema(engine, SERVER)
     assert inspect(engine).get_table_names() == []
 
 
 def test_newer_tables(engine: Engine) -> None:
-    bootstrap(engine)
+    bootstrap(engine, SERVER)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for refuses in (bootstrap, check_schema):
         with pytest.raises(SchemaError, match=r"revision 9999.*run a newer version"):
-            refuses(engine)
+            refuses(engine, SERVER)
 
 
 class TestTablesOfTheGoServer:
@@ -143,10 +143,10 @@ class TestTablesOfTheGoServer:
     def test_are_taken_over_as_they_are(self, database: Database) -> None:
         engine = create_engine_for(database.url)
         with pytest.raises(SchemaError, match="run notary-server -bootstrap"):
-            check_schema(engine)
+            check_schema(engine, SERVER)
         before = definitions(engine)
-        bootstrap(engine)
-        check_schema(engine)
+        bootstrap(engine, SERVER)
+        check_schema(engine, SERVER)
         assert definitions(engine) == before
         engine.dispose()
 
@@ -154,7 +154,7 @@ class TestTablesOfTheGoServer:
         mariadb.execute(f"ALTER TABLE {database.name}.tuf_files DROP COLUMN sha256")
         engine = create_engine_for(database.url)
         with pytest.raises(SchemaError, match="tuf_files lacks sha256: first run the migrations"):
-            bootstrap(engine)
+            bootstrap(engine, SERVER)
         engine.dispose()
 
     @ensureDeferred

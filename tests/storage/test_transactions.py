@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import Clock
 
 from notary.storage import engines, transactions
-from notary.storage.bootstrap import bootstrap
+from notary.storage.bootstrap import SERVER, bootstrap
 from notary.storage.dsn import engine_url
 from notary.storage.engines import create_engine_for
 from notary.storage.interfaces import (
@@ -195,13 +195,13 @@ class TestErrors:
         with pytest.raises(
             StoreUnavailableError, match=f"Access denied.*{database.name}"
         ) as caught:
-            bootstrap(create_engine_for(url))
+            bootstrap(create_engine_for(url), SERVER)
         assert "wrong-secret" not in str(caught.value)
 
     def test_no_such_directory(self, tmp_path: Path) -> None:
         engine = create_engine_for(engine_url("sqlite3", str(tmp_path / "none" / "server.db")))
         with pytest.raises(StoreUnavailableError, match=r"none/server\.db.*unable to open"):
-            bootstrap(engine)
+            bootstrap(engine, SERVER)
 
     @ensureDeferred
     async def test_no_tables(self, tmp_path: Path, threads: WorkerThreads, clock: Clock) -> None:

@@ -1,8 +1,9 @@
-"""What Alembic runs for each command; the connection comes from `notary.storage.bootstrap`."""
+"""What Alembic runs for each command; `notary.storage.bootstrap` says on what."""
 
 from __future__ import annotations
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
+attributes = context.config.attributes
+context.configure(connection=attributes["connection"], version_table=attributes["version_table"])
 context.run_migrations()

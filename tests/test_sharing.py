@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from notary.server.sharing import Shared, shield
+from notary.sharing import Shared, shield
 from tests.server.harness import log_lines, result_of
 
 LOGGED = "failed after its client had gone away"

@@ -1,0 +1,1 @@
+"""The daemon that holds the timestamp and snapshot keys, and signs with them."""

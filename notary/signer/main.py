@@ -1,0 +1,15 @@
+"""The command ``notary-signer``."""
+
+from __future__ import annotations
+
+from notary import command
+
+SWITCHES = {
+    "debug": "let debuggers and core dumps at the memory of the process, and so at the keys",
+    "bootstrap": "make or upgrade the table of the database, and exit",
+}
+
+
+def main() -> None:
+    """Run the signer in the foreground."""
+    command.run("notary-signer", "The signer of a Notary service.", SWITCHES)

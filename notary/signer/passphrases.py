@@ -1,0 +1,70 @@
+"""The passphrases that open the keys, by the aliases under which the database names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+PREFIX = "NOTARY_SIGNER"
+
+_MAX_BYTES = 4096
+_FILE = "_FILE"
+
+
+class PassphraseError(Exception):
+    """There is no passphrase for an alias; the message says what to do, and shows none."""
+
+
+class Passphrases:
+    """Finds passphrases in environment variables, or in files that such variables name.
+
+    Args:
+        environ: environment variables.
+        directory: where relative paths begin.
+    """
+
+    def __init__(self, environ: Mapping[str, str], directory: Path) -> None:
+        self._environ = environ
+        self._directory = directory
+
+    def passphrase(self, alias: str) -> str:
+        """Return the passphrase of an alias. May read a file.
+
+        Raises:
+            PassphraseError: there is none, or it cannot be read.
+        """
+        name = variable(alias)
+        value, path = self._environ.get(name), self._environ.get(name + _FILE)
+        if value and path:
+            raise PassphraseError(
+                f"the alias {alias!r} has two passphrases: set {name} or {name}{_FILE}, not both"
+            )
+        if path:
+            return self._read(alias, self._directory / path)
+        if not value:
+            raise PassphraseError(
+                f"there is no passphrase for the alias {alias!r}: set {name}{_FILE} to the path of "
+                f"a file that holds it, or {name} to the passphrase itself"
+            )
+        return value
+
+    def _read(self, alias: str, path: Path) -> str:
+        where = f"the passphrase of the alias {alias!r} in {path}"
+        try:
+            with path.open("rb") as file:
+                content = file.read(_MAX_BYTES + 1)
+            # Editors and shells end a file with a line feed, which nobody means.
+            passphrase = content.decode().removesuffix("\n").removesuffix("\r")
+        except OSError as error:
+            raise PassphraseError(f"{where} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise PassphraseError(f"{where} is not UTF-8 text") from None
+        if not passphrase or len(content) > _MAX_BYTES:
+            size = "empty" if not passphrase else f"longer than {_MAX_BYTES} bytes"
+            raise PassphraseError(f"{where} is {size}")
+        return passphrase
+
+
+def variable(alias: str) -> str:
+    """Name the environment variable of an alias, as the Go signer does."""
+    return f"{PREFIX}_{alias}".upper().replace(".", "_")

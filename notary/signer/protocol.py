@@ -1,0 +1,159 @@
+"""The signer's end of a connection."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from google.protobuf.message import DecodeError
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import ServerFactory, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from notary.signer.calls import Calls, error_response
+from notary.signing.signer_pb2 import Request, Response
+from notary.signing.wire import ALPN, IDLE_TIMEOUT, MAX_CALLS, MAX_FRAME, Code, WireProtocol
+from notary.tls import handshake_error, peer_name
+
+MAX_CONNECTIONS = 128
+"""Connections at a time: they bound what half-sent messages can take of memory."""
+
+
+class SignerProtocol(WireProtocol):
+    """Takes calls from one peer and answers them in whatever order they are done.
+
+    Answers are sent in the next turn of the reactor, all that are ready at once. Until then a call
+    counts as being under way, so that nobody gets more than `MAX_CALLS` of them done in one turn.
+
+    Args:
+        calls: answers them.
+        clock: runs the time-outs.
+    """
+
+    factory: SignerFactory
+    _log = Logger()
+    _peer: str | None = None
+    _under_way = 0
+    _done = 0
+
+    def __init__(self, calls: Calls, clock: IReactorTime) -> None:
+        super().__init__(clock)
+        self._calls = calls
+        self._answers: list[Response] = []
+
+    def connectionMade(self) -> None:
+        """Count among the connections."""
+        super().connectionMade()
+        self.factory.connections.add(self)
+
+    def established(self) -> None:
+        """Begin to take calls, and to stop reading while answers are not read."""
+        self.setTimeout(IDLE_TIMEOUT)
+        self._peer = f"{peer_name(self.transport)} at {self._address}"
+        self._log.info("connected: {peer}", peer=self._peer)
+        self.transport.registerProducer(self, True)
+
+    def not_understood(self, negotiated: bytes | None) -> None:
+        """Refuse a peer that speaks another protocol."""
+        self._log.warn(
+            "refused {peer}: it does not ask for the protocol {protocol} (ALPN); a Go "
+            "notary-server needs the Go notary-signer",
+            peer=self._address,
+            protocol=ALPN.decode(),
+        )
+        self.transport.abortConnection()
+
+    def message_received(self, data: bytes) -> None:
+        """Begin to answer a call."""
+        try:
+            request = Request.FromString(data)
+        except DecodeError:
+            self._refuse(Code.INVALID_ARGUMENT, "this is no message of the protocol")
+            return
+        if self._under_way >= MAX_CALLS:
+            message = f"more than {MAX_CALLS} calls are under way on this connection"
+            self._answer(error_response(request.id, Code.RESOURCE_EXHAUSTED, message))
+            return
+        self._under_way += 1
+        work = Deferred.fromCoroutine(self._calls.answer(request, cast(str, self._peer)))
+        work.addCallback(self._finish)
+
+    def message_too_long(self, length: int) -> None:
+        """Refuse a message that would take too much memory."""
+        message = f"a message of {length} bytes is announced, {MAX_FRAME} are allowed"
+        self._refuse(Code.RESOURCE_EXHAUSTED, message)
+
+    def _refuse(self, code: Code, message: str) -> None:
+        """Answer what nothing sensible can follow."""
+        self._log.warn("refused {peer}: {reason}", peer=self._peer, reason=message)
+        self._answer(error_response(0, code, message))
+        self._send_answers()
+        self.close()
+
+    def _finish(self, response: Response) -> None:
+        self._done += 1
+        self._answer(response)
+
+    def _answer(self, response: Response) -> None:
+        if not self._answers:
+            self._clock.callLater(0, self._send_answers)
+        self._answers.append(response)
+
+    def _send_answers(self) -> None:
+        answers, self._answers = self._answers, []
+        self._under_way -= self._done
+        self._done = 0
+        self.send(*answers)
+
+    @property
+    def _address(self) -> str:
+        peer = self.transport.getPeer()
+        return f"{peer.host}:{peer.port}"
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell why a peer was not let in."""
+        self.setTimeout(None)
+        self.factory.connections.discard(self)
+        if self._peer is not None:
+            self._log.info("disconnected: {peer}", peer=self._peer)
+        elif not reason.check(ConnectionDone, ConnectionAborted):
+            self._log.warn(
+                "refused {peer}: {reason}",
+                peer=self._address,
+                reason=handshake_error(self.transport, reason),
+            )
+
+
+class SignerFactory(ServerFactory["SignerProtocol"]):
+    """Serves the peers that connect.
+
+    Args:
+        calls: answers what they ask.
+        clock: runs the time-outs.
+
+    Attributes:
+        connections: those that are open.
+    """
+
+    noisy = False
+    _log = Logger()
+
+    def __init__(self, calls: Calls, clock: IReactorTime) -> None:
+        self._calls = calls
+        self._clock = clock
+        self.connections: set[SignerProtocol] = set()
+
+    def buildProtocol(self, addr: IAddress | None) -> SignerProtocol | None:
+        """Serve one more connection, unless there are too many."""
+        if len(self.connections) >= MAX_CONNECTIONS:
+            self._log.error(
+                "refused {peer}: {number} connections are open, which is the most there may be",
+                peer=addr,
+                number=MAX_CONNECTIONS,
+            )
+            return None
+        protocol = SignerProtocol(self._calls, self._clock)
+        protocol.factory = self
+        return protocol

@@ -1,0 +1,126 @@
+"""Putting the signer together from its configuration."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+from twisted.logger import Logger
+
+from notary import daemon
+from notary.config import ConfigError, SignerConfig, load_signer_config
+from notary.door import Door
+from notary.signer.calls import Calls
+from notary.signer.main import SWITCHES
+from notary.signer.passphrases import PassphraseError, Passphrases, variable
+from notary.signer.process import ProtectionError, protect_memory
+from notary.signer.protocol import SignerFactory
+from notary.signer.vault import KeyVault
+from notary.signing.wire import ALPN
+from notary.storage.bootstrap import SIGNER
+from notary.storage.interfaces import StorageError
+from notary.storage.keys.interfaces import IKeyStore
+from notary.storage.keys.memory import MemoryKeyStore
+from notary.storage.keys.sql import SQLKeyStore
+from notary.storage.opening import bootstrap_database, open_database
+from notary.storage.threads import WorkerThreads
+from notary.tls import KeyPair, TLSError, server_context
+
+CRYPTOGRAPHY_THREADS = 2
+
+_log = Logger()
+
+
+class Options(daemon.Options):
+    """The command line of ``twistd notary-signer``."""
+
+    optFlags = [[name, None, effect] for name, effect in SWITCHES.items()]
+
+
+def makeService(options: Options) -> IService:
+    """Return the signer that a command line asks for.
+
+    Raises:
+        SystemExit: it cannot be; the message says what is wrong. Or it was only asked to make its
+            table, which is done.
+    """
+    from twisted.internet import reactor
+
+    try:
+        config = load_signer_config(options["config"], os.environ)
+        if options["bootstrap"]:
+            bootstrap_database(config.storage.backend, config.storage.db_url, SIGNER)
+            raise SystemExit(0)
+        services = daemon.Daemon(options, config.logging.level)
+        daemon.announce(config.warnings)
+        _protect_memory(options["debug"])
+        _log.info("Using {backend} backend", backend=config.storage.backend)
+        _log.info("Starting Signer")
+        directory = Path(options["config"]).absolute().parent
+        build(config, os.environ, directory, reactor, services)
+    except (ConfigError, PassphraseError, StorageError, TLSError) as error:
+        raise SystemExit(f"notary-signer: {error}") from error
+    return services
+
+
+def build(
+    config: SignerConfig,
+    environ: Mapping[str, str],
+    directory: Path,
+    reactor: Any,
+    services: MultiService,
+) -> None:
+    """Put the services of a signer into a daemon.
+
+    Raises:
+        PassphraseError: new keys could not be encrypted.
+        StorageError: the database cannot be used.
+        TLSError: a certificate or key cannot be used.
+    """
+    server = config.server
+    if server.client_ca_file is None:
+        _log.error(
+            "server.client_ca_file is not set: whoever reaches {address} may have anything signed",
+            address=server.grpc_addr,
+        )
+    cryptography = WorkerThreads(reactor, "cryptography", CRYPTOGRAPHY_THREADS)
+    cryptography.setServiceParent(services)
+    store = _store(config, reactor, services)
+    alias = config.storage.default_alias
+    if config.storage.backend == "memory":
+        # Such keys are gone before anybody could need their passphrase again.
+        alias = alias or "memory"
+        environ = {variable(alias): secrets.token_urlsafe(), **environ}
+    passphrases = Passphrases(environ, directory)
+    passphrases.passphrase(alias)
+    vault = KeyVault(store, passphrases, alias, cryptography.run, reactor)
+    factory = SignerFactory(Calls(vault), reactor)
+    pair = KeyPair(server.tls_cert_file, server.tls_key_file)
+    context = server_context(pair, server.client_ca_file, [ALPN])
+    address = server.grpc_addr
+    Door(reactor, address.host, address.port, factory, context).setServiceParent(services)
+
+
+def _protect_memory(debug: bool) -> None:
+    if debug:
+        _log.warn("-debug: whoever may debug this process can read the keys in its memory")
+        return
+    try:
+        protect_memory()
+    except ProtectionError as error:
+        raise SystemExit(
+            f"notary-signer: the memory of the process cannot be protected: {error}; "
+            "-debug does without that"
+        ) from error
+
+
+def _store(config: SignerConfig, reactor: Any, services: MultiService) -> IKeyStore:
+    if config.storage.backend == "memory":
+        return MemoryKeyStore()
+    storage = config.storage
+    engine, threads = open_database(storage.backend, storage.db_url, SIGNER, reactor, services)
+    return SQLKeyStore(engine, threads, reactor)

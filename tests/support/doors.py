@@ -1,0 +1,63 @@
+"""Doors that say hello, and clients that knock at them: the fixture ``open_door``."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory, Protocol, ServerFactory
+
+from notary.door import Door
+
+SECONDS = 5
+"""How long a client waits for a server at the most."""
+
+Open = Callable[..., int]
+
+
+class Greeting(Protocol):
+    """Says hello to whoever is let in."""
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(b"hello")
+        self.transport.loseConnection()
+
+
+def greet() -> ServerFactory[Any]:
+    factory = Factory.forProtocol(Greeting)
+    factory.noisy = False
+    return cast("ServerFactory[Any]", factory)
+
+
+@pytest.fixture
+def open_door() -> Iterator[Open]:
+    """Opens doors on ports that are free, until the test is over."""
+    doors = []
+
+    def open_one(
+        context: Any = None, host: str = "127.0.0.1", port: int = 0, factory: Any = None
+    ) -> int:
+        door = Door(reactor, host, port, factory or greet(), context)
+        door.startService()
+        doors.append(door)
+        listening: Any = door._listening
+        return int(listening.getHost().port)
+
+    yield open_one
+    for door in doors:
+        pytest_twisted.blockon(door.stopService())
+
+
+def connect(port: int, context: ssl.SSLContext | None, host: str = "127.0.0.1") -> tuple[str, Any]:
+    """What a server says, and the version and cipher it is said in. Blocks."""
+    with socket.create_connection((host, port), SECONDS) as plain:
+        if context is None:
+            return plain.recv(100).decode(), None
+        with context.wrap_socket(plain, server_hostname="localhost") as secure:
+            return secure.recv(100).decode(), secure.cipher()
