@@ -1,6 +1,7 @@
-# make run    the service on https://localhost:4443, with sample certificates and nothing to set up
+# make run    server and signer, on https://localhost:4443, with sample certificates; nothing to set up
 # make test   lint, types and tests, with what they need installed first
-# make clean  forget the environment that the other two made
+# make proto  the Python module of notary/signing/signer.proto, after a change there
+# make clean  forget the environment that run and test made
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 # Twisted looks for plugins in the directories of sys.path, where only this mode puts the tree.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: run test clean
+.PHONY: run test proto clean
 
 define NEXT_STEPS
 
@@ -24,7 +25,7 @@ export NEXT_STEPS
 
 run: $(VENV)/.installed
 	@echo "$$NEXT_STEPS"
-	@exec $(BIN)/notary-server -config=conf/server-local.json -logf=logfmt
+	@exec conf/run-local.sh $(BIN)
 
 test: $(VENV)/.installed-dev
 	tests/system-packages.sh
@@ -34,8 +35,18 @@ test: $(VENV)/.installed-dev
 	$(BIN)/pytest --cov --cov-report=
 	$(BIN)/coverage report --no-skip-covered --include='notary/tuf/*'
 
+# The generated module works with the protobuf of its own major version and the next one, so it is
+# made by an older compiler than the newest.
+PROTOC := build/protoc
+
+proto:
+	$(PYTHON) -m venv $(PROTOC)
+	$(PROTOC)/bin/pip install --quiet 'grpcio-tools==1.75.1' 'setuptools<81'
+	$(PROTOC)/bin/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. \
+	    notary/signing/signer.proto
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(PROTOC)
 
 $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet $(EDITABLE) .
@@ -51,13 +62,3 @@ $(BIN)/python:
 	    test "$$(id -u)" -eq 0 && apt-get update && apt-get install --yes python3-venv; \
 	} || { echo "Python cannot make $(VENV): as root, apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-
-# The generated module works with the protobuf of its own major version and the next one, so it is
-# made by an older compiler than the newest.
-PROTOC := build/protoc
-
-proto:
-	$(PYTHON) -m venv $(PROTOC)
-	$(PROTOC)/bin/pip install --quiet 'grpcio-tools==1.75.1' 'setuptools<81'
-	$(PROTOC)/bin/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. \
-	    notary/signing/signer.proto

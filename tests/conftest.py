@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
@@ -17,14 +18,23 @@ from tests.support.daemons import (
     OUR_SERVER,
     REFERENCE_SERVER,
     Server,
-    bootstrap,
     find_program,
     free_port,
     server_config,
     serving_config,
 )
+from tests.support.pairs import run_pair
 
 pytest_plugins = ["tests.support.doors", "tests.support.mariadb"]
+
+PAIRS = {
+    "pair-sqlite": ("ecdsa", None),
+    "pair-ecdsa": ("ecdsa", "SELECT, INSERT, UPDATE, DELETE"),
+    "pair-ed25519": ("ed25519", "SELECT, INSERT, UPDATE, DELETE"),
+    "pair-rsa": ("rsa", "SELECT, INSERT, UPDATE, DELETE"),
+    "pair-no-update": ("ecdsa", "SELECT, INSERT, DELETE"),
+}
+"""Servers with a signer: the algorithm of its keys, and what its user may do on MariaDB."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,27 +48,24 @@ def no_child_handler() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-@pytest.fixture(scope="session", params=["reference", "memory", "sqlite", "mariadb"])
+@pytest.fixture(scope="session", params=["reference", "memory", *PAIRS])
 def trust_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A server for clients: ours on each of its stores, and the Go one, which proves the test.
+    """A server for clients: ours in all its forms, and the Go one, which proves the test.
 
     It is shared by all tests; each has to use GUNs of its own.
     """
     directory = tmp_path_factory.mktemp(f"server-{request.param}")
-    port = free_port()
-    program: str | Path = OUR_SERVER
-    storage = {"backend": "memory"}
-    if request.param == "reference":
-        program = find_program(REFERENCE_SERVER, "notary")
-    elif request.param == "sqlite":
-        storage = {"backend": "sqlite3", "db_url": str(directory / "server.db")}
-    elif request.param == "mariadb":
-        database = request.getfixturevalue("mariadb").create_database()
-        storage = {"backend": "mysql", "db_url": database.dsn}
-    config = server_config(port, storage, ephemeral_keys=storage["backend"] != "memory")
-    if request.param == "mariadb":
-        bootstrap(program, directory, config)
-    with serving_config(program, directory, config, port) as server:
-        yield server
+    with ExitStack() as stack:
+        if request.param in PAIRS:
+            algorithm, rights = PAIRS[request.param]
+            mariadb = request.getfixturevalue("mariadb") if rights else None
+            pair = run_pair(directory, algorithm=algorithm, mariadb=mariadb, rights=rights)
+            yield stack.enter_context(pair).server
+        else:
+            program: str | Path = OUR_SERVER
+            if request.param == "reference":
+                program = find_program(REFERENCE_SERVER, "notary")
+            config = server_config(port := free_port(), {"backend": "memory"})
+            yield stack.enter_context(serving_config(program, directory, config, port))

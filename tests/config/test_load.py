@@ -8,15 +8,9 @@ import pytest
 from notary.config import ConfigError, load_server_config
 from notary.config.schema import dotted
 from notary.config.server import SERVER_SCHEMA, LocalTrust
-from tests.config.conftest import Load
+from tests.config.conftest import Load, value_at
 
 REMOTE = {"type": "remote", "hostname": "signer", "port": 7899, "key_algorithm": "ecdsa"}
-
-
-def value_at(config: Any, path: tuple[str, ...]) -> Any:
-    for step in path:
-        config = getattr(config, step)
-    return config
 
 
 OVERRIDES = {
@@ -31,6 +25,7 @@ OVERRIDES = {
     "trust_service.hostname": "other",
     "trust_service.port": "1",
     "trust_service.key_algorithm": "rsa",
+    "trust_service.timeout": "9",
     "trust_service.tls_ca_file": "token-ca.crt",
     "trust_service.tls_client_cert": "root-ca.crt",
     "trust_service.tls_client_key": "token-ca.crt",

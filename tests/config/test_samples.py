@@ -1,17 +1,20 @@
-"""The samples of this project, and files as the Go daemon's own samples, load."""
+"""The samples of this project, and files as the Go daemons' own samples, load."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from notary.config import load_server_config
+from notary.config import load_server_config, load_signer_config
 from notary.config.server import RemoteTrust
 from tests.config.conftest import Load
 
-CONF = Path(__file__).parents[2] / "conf"
+REPOSITORY = Path(__file__).parents[2]
+SAMPLES = sorted(path.name for path in (REPOSITORY / "conf").glob("*.json"))
+LOADERS = {"server": load_server_config, "signer": load_signer_config}
 
 GO_SERVER = {
     "http_addr": ":4443",
@@ -29,14 +32,35 @@ GO_TRUST_SERVICE = {
 }
 
 
-@pytest.mark.parametrize("path", sorted(CONF.glob("server-*.json")), ids=lambda path: path.name)
-def test_sample_loads_without_warnings(path: Path) -> None:
-    assert load_server_config(path, {}).warnings == ()
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """The samples' directory in a tree like the repository, with the directory of databases."""
+    for name in ("conf", "fixtures"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    (tmp_path / "var").mkdir()
+    return tmp_path / "conf"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_sample_loads_without_warnings(conf: Path, name: str) -> None:
+    daemon = name.partition("-")[0]
+    assert LOADERS[daemon](conf / name, {}).warnings == ()
 
 
 def test_there_are_samples() -> None:
-    names = {path.name for path in CONF.glob("*.json")}
-    assert names >= {"server-local.json", "server-mysql.json"}
+    kinds = ("local", "mysql")
+    assert {*SAMPLES} >= {f"{daemon}-{kind}.json" for daemon in LOADERS for kind in kinds}
+
+
+@pytest.mark.parametrize("kind", ["local", "mysql"])
+def test_samples_belong_together(conf: Path, kind: str) -> None:
+    server = load_server_config(conf / f"server-{kind}.json", {})
+    signer = load_signer_config(conf / f"signer-{kind}.json", {})
+    assert isinstance(server.trust_service, RemoteTrust)
+    assert server.trust_service.port == signer.server.grpc_addr.port
+    assert server.trust_service.tls_client_cert is not None
+    assert signer.server.client_ca_file is not None
+    assert server.storage.db_url != signer.storage.db_url
 
 
 @pytest.mark.parametrize(
@@ -55,7 +79,7 @@ def test_there_are_samples() -> None:
     ],
     ids=lambda storage: storage["backend"],
 )
-def test_file_for_the_go_daemon_loads(load: Load, directory: Path, storage: dict[str, Any]) -> None:
+def test_file_for_the_go_server_loads(load: Load, directory: Path, storage: dict[str, Any]) -> None:
     config = load(
         server=GO_SERVER,
         trust_service=GO_TRUST_SERVICE,
@@ -66,4 +90,47 @@ def test_file_for_the_go_daemon_loads(load: Load, directory: Path, storage: dict
     assert config.server.tls_key_file == directory / "notary-server.key"
     assert isinstance(config.trust_service, RemoteTrust)
     assert config.trust_service.port == 7899
+    assert config.storage.db_url == storage.get("db_url", "")
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        {"backend": "memory"},
+        {
+            "backend": "mysql",
+            "db_url": "signer@tcp(mysql:3306)/notarysigner?parseTime=True",
+        },
+        {
+            "backend": "postgres",
+            "db_url": "postgres://signer@postgresql:5432/notarysigner?sslmode=verify-ca",
+        },
+        {"backend": "sqlite3", "db_url": "/tmp/notary-signer.db"},
+    ],
+    ids=lambda storage: storage["backend"],
+)
+def test_file_for_the_go_signer_loads(directory: Path, storage: dict[str, Any]) -> None:
+    path = directory / "signer.json"
+    document = {
+        "server": {
+            "grpc_addr": ":7899",
+            "tls_cert_file": "./notary-signer.crt",
+            "tls_key_file": "./notary-signer.key",
+            "client_ca_file": "./notary-server.crt",
+        },
+        "logging": {"level": "debug"},
+        "storage": storage,
+    }
+    path.write_text(json.dumps(document, indent="\t"), encoding="utf-8")
+    config = load_signer_config(
+        path,
+        {
+            "NOTARY_SIGNER_DEFAULT_ALIAS": "timestamp_1",
+            "NOTARY_SIGNER_TIMESTAMP_1": "testpassword",
+        },
+    )
+    assert config.warnings == ()
+    assert config.server.grpc_addr.port == 7899
+    assert config.server.client_ca_file == directory / "notary-server.crt"
+    assert config.storage.default_alias == "timestamp_1"
     assert config.storage.db_url == storage.get("db_url", "")

@@ -9,7 +9,7 @@ import pytest
 from notary.config import ConfigError
 from notary.config.server import LocalTrust, RemoteTrust
 from notary.config.values import ListenAddress
-from tests.config.conftest import Load
+from tests.config.conftest import Load, problems_of
 
 REMOTE = {"type": "remote", "hostname": "signer", "port": 7899, "key_algorithm": "ecdsa"}
 OPTIONS = {
@@ -18,14 +18,6 @@ OPTIONS = {
     "issuer": "auth.example.com",
     "rootcertbundle": "token-ca.crt",
 }
-
-
-def problems_of(
-    load: Load, directory: Path, environ: dict[str, str] | None = None, **sections: Any
-) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        load(environ, **sections)
-    return [problem.replace(str(directory), "DIR") for problem in caught.value.problems]
 
 
 def test_defaults(load: Load) -> None:
@@ -59,6 +51,7 @@ def test_every_key(load: Load, directory: Path) -> None:
         trust_service={
             **REMOTE,
             "port": "7899",
+            "timeout": "60",
             "tls_ca_file": "root-ca.crt",
             "tls_client_cert": "notary-server.crt",
             "tls_client_key": "notary-server.key",
@@ -79,6 +72,7 @@ def test_every_key(load: Load, directory: Path) -> None:
         hostname="signer",
         port=7899,
         key_algorithm="ecdsa",
+        timeout=60,
         tls_ca_file=directory / "root-ca.crt",
         tls_client_cert=directory / "notary-server.crt",
         tls_client_key=directory / "notary-server.key",
@@ -173,6 +167,14 @@ FROM = "(from DIR/server.json)"
             "did you mean 'ecdsa'?",
         ),
         (
+            {"trust_service": {**REMOTE, "timeout": 0}},
+            f"trust_service.timeout: 0 {FROM} is less than 1",
+        ),
+        (
+            {"trust_service": {**REMOTE, "timeout": "61"}},
+            f"trust_service.timeout: '61' {FROM} is more than 60",
+        ),
+        (
             {"trust_service": {**REMOTE, "port": 0}},
             f"trust_service.port: 0 {FROM} is less than 1",
         ),
@@ -264,6 +266,15 @@ FROM = "(from DIR/server.json)"
 )
 def test_problem(load: Load, directory: Path, sections: dict[str, Any], problem: str) -> None:
     assert problems_of(load, directory, **sections) == [problem]
+
+
+def test_defaults_of_a_remote_signer(load: Load) -> None:
+    trust = load(trust_service=REMOTE).trust_service
+    assert isinstance(trust, RemoteTrust)
+    assert trust.timeout == 5
+    assert trust.tls_ca_file is None
+    assert trust.tls_client_cert is None
+    assert trust.tls_client_key is None
 
 
 @pytest.mark.parametrize("missing", ["hostname", "port", "key_algorithm"])

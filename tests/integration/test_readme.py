@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+import sys
 import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support import docker_client, notary_client
-from tests.support.daemons import OUR_SERVER, find_program, free_port, serving
+from tests.support.daemons import Server, answers, find_program, free_port, running
+from tests.support.notary_client import NotaryClient
 
 pytestmark = pytest.mark.integration
 
@@ -19,6 +24,8 @@ REPOSITORY = Path(__file__).parent.parent.parent
 DOCUMENTED_ADDRESS = "localhost:4443"
 SET_UP = ("apt-get ", "sudo ", "git ", "cd ", "make ")
 """How lines begin that prepare a machine: what runs the tests has done as much."""
+LEFT_BEHIND = ("build", "var", "alice.crt", "alice.key", "verified.rst")
+"""What using the repository leaves in it."""
 SECONDS = 120
 
 
@@ -40,47 +47,100 @@ def test_commands_are_found() -> None:
     assert commands_of(text) == "one \\\n  more"
 
 
-def test_first_publish_of_the_readme(tmp_path: Path) -> None:
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A tree like the repository, in which commands may leave what they make."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for path in REPOSITORY.iterdir():
+        if not path.name.startswith(".") and path.name not in LEFT_BEHIND:
+            (tree / path.name).symlink_to(path)
+    (tmp_path / "home").mkdir()
+    return tree
+
+
+@pytest.fixture
+def make_run(tree: Path) -> Callable[[], AbstractContextManager[Server]]:
+    """``make run`` in that tree, on ports of its own and in the environment of these tests."""
+    command = [find_program("make", "make"), "run", f"VENV={sys.prefix}"]
+    command += ["-o", f"{sys.prefix}/.installed"]
+    port, signer_port = free_port(), free_port()
+    environment = {
+        "NOTARY_SERVER_SERVER_HTTP_ADDR": f"127.0.0.1:{port}",
+        "NOTARY_SERVER_TRUST_SERVICE_PORT": str(signer_port),
+        "NOTARY_SIGNER_SERVER_GRPC_ADDR": f"127.0.0.1:{signer_port}",
+    }
+
+    @contextmanager
+    def run() -> Iterator[Server]:
+        log = tree / "log"
+        with running(
+            command, log, lambda: answers(port), environment, how_to_stop=press_ctrl_c
+        ) as pid:
+            yield Server(port, log, pid)
+
+    return run
+
+
+def press_ctrl_c(process: subprocess.Popen[bytes]) -> None:
+    """Do to everything that the process started what a terminal does."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def in_shell(commands: str, tree: Path, server: Server) -> str:
+    """Type commands into a shell, and return what they write."""
+    done = subprocess.run(
+        ["bash", "-c", f"shopt -s expand_aliases\nset -eux -o pipefail\n{commands}\n"],
+        cwd=tree,
+        env={
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(tree.parent / "home"),
+            **notary_client.PASSPHRASES,
+            **docker_client.PASSPHRASES,
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{server.log.read_text()}"
+    return done.stdout
+
+
+def test_first_publish_of_the_readme(
+    tree: Path, make_run: Callable[[], AbstractContextManager[Server]]
+) -> None:
     find_program("notary", "notary")
     text = (REPOSITORY / "README.rst").read_text()
     assert "make run" in "\n".join(shell_blocks(text)).splitlines()
     commands = commands_of(text)
     assert {"init", "add", "publish", "verify"} <= set(commands.split())
     assert "&&" not in commands, "bash -e would not notice a failure in front of it"
-    # A tree like the repository, in which the commands may leave what they make.
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    for path in REPOSITORY.iterdir():
-        if not path.name.startswith("."):
-            (tree / path.name).symlink_to(path)
-    home = tmp_path / "home"
-    home.mkdir()
+    with make_run() as server:
+        said = in_shell(commands.replace(DOCUMENTED_ADDRESS, server.address), tree, server)
+    assert "Successfully published changes for repository" in said
 
-    port = free_port()
-    with serving(
-        [OUR_SERVER, f"-config={REPOSITORY / 'conf' / 'server-local.json'}", "-logf=logfmt"],
-        port,
-        tmp_path,
-        {
-            "NOTARY_SERVER_SERVER_HTTP_ADDR": f"127.0.0.1:{port}",
-            "NOTARY_SERVER_STORAGE_DB_URL": str(tmp_path / "server.db"),
-        },
-    ) as server:
-        commands = commands.replace(DOCUMENTED_ADDRESS, server.address)
-        done = subprocess.run(
-            ["bash", "-c", f"shopt -s expand_aliases\nset -eux -o pipefail\n{commands}\n"],
-            cwd=tree,
-            env={
-                "PATH": os.environ.get("PATH", os.defpath),
-                "HOME": str(home),
-                **notary_client.PASSPHRASES,
-                **docker_client.PASSPHRASES,
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SECONDS,
-        )
-        assert done.returncode == 0, f"{done.stdout}\n{server.log.read_text()}"
-    assert "Successfully published changes for repository" in done.stdout
+
+def test_make_run_keeps_keys_and_collections(
+    tree: Path, make_run: Callable[[], AbstractContextManager[Server]]
+) -> None:
+    """Until Ctrl-C, which ends both daemons, and over a second run."""
+    gun = "example.com/kept"
+    with make_run() as server:
+        publisher = NotaryClient(server, tree / "trust")
+        publisher.run("init", "-p", gun)
+        publisher.run("key", "rotate", gun, "snapshot", "-r")
+        publisher.run("add", "-p", gun, "v1", tree / "LICENSE")
+        key_ids = publisher.cached(gun, "root")["roles"]["timestamp"]["keyids"]
+    assert not answers(server.port)
+    with make_run() as server:
+        assert set(publisher.targets(gun)) == {"v1"}
+        publisher.run("add", "-p", gun, "v2", tree / "LICENSE")
+        assert set(publisher.targets(gun)) == {"v1", "v2"}
+        assert publisher.cached(gun, "root")["roles"]["timestamp"]["keyids"] == key_ids
+    assert {path.name for path in (tree / "var").glob("*.db")} == {
+        "notary-server.db",
+        "notary-signer.db",
+    }
+    assert (tree / "var" / "passphrase").stat().st_mode & 0o077 == 0

@@ -136,6 +136,95 @@ def test_without_the_signer_what_is_good_is_served(service: Service) -> None:
     with log_lines() as lines:
         assert service.get(TIMESTAMP).body == first
     assert f"the timestamp of {GUN} could not be renewed ahead of time: the signer is away" in lines
+
+
+def test_a_renewal_that_failed_is_tried_again_a_minute_later(service: Service) -> None:
+    pass_days(service, NEAR_ITS_END)
+    service.signer.away = True
+    service.get(TIMESTAMP)
+    service.signer.away = False
+    signatures(service)
+    service.clock.advance(59)
+    service.get(TIMESTAMP)
+    assert signatures(service) == []
+    service.clock.advance(1)
+    service.get(TIMESTAMP)
+    assert service.version("timestamp") == 2
+
+
+@pytest.mark.parametrize(("path", "days"), [(TIMESTAMP, EXPIRED), (SNAPSHOT, SNAPSHOT_EXPIRED)])
+def test_what_has_expired_is_waited_for(
+    service: Service, signer: HeldSigner, path: str, days: int
+) -> None:
+    pass_days(service, days)
+    signer.holding = True
+    connection = service.start("GET", path)
+    assert connection.answers() == []
+    signer.let_go()
+    now = datetime.fromtimestamp(service.clock.seconds(), timezone.utc)
+    signed = connection.answer.json["signed"]
+    assert signed["version"] == 2
+    assert signed["expires"] > rfc3339(now)
+
+
+def test_a_new_snapshot_names_what_the_old_one_did(service: Service) -> None:
+    old = service.get(SNAPSHOT).json["signed"]["meta"]
+    targets = service.get(f"{base()}targets.json").body
+    pass_days(service, SNAPSHOT_EXPIRED)
+    assert service.get(SNAPSHOT).json["signed"]["meta"] == old
+    assert service.get(f"{base()}targets.json").body == targets
+
+
+def test_a_renewal_is_told_in_the_changefeed(service: Service) -> None:
+    pass_days(service, EXPIRED)
+    service.get(TIMESTAMP)
+    changes = result_of(service.store.changes(GUN, None, 10))
+    assert [change.version for change in changes] == [1, 2]
+
+
+def test_concurrent_readers_share_one_renewal(service: Service, signer: HeldSigner) -> None:
+    pass_days(service, EXPIRED)
+    signer.holding = True
+    readers = [service.start("GET", TIMESTAMP) for _ in range(3)]
+    assert len(signer.waiting) == 1
+    readers[0].go_away()
+    signer.let_go()
+    assert signatures(service) == ["timestamp"]
+    assert readers[1].answer.body == readers[2].answer.body
+    assert service.version("timestamp") == 2
+
+
+def test_collections_are_renewed_apart(service: Service, signer: HeldSigner) -> None:
+    service.published("other")
+    pass_days(service, EXPIRED)
+    signer.holding = True
+    readers = [service.start("GET", f"{base(gun)}timestamp.json") for gun in (GUN, "other")]
+    assert len(signer.waiting) == 2
+    signer.let_go()
+    assert [reader.answer.status for reader in readers] == [200, 200]
+
+
+def test_without_the_signer_what_is_good_is_served(service: Service) -> None:
+    service.signer.away = True
+    first = service.get(TIMESTAMP).body
+    pass_days(service, NEAR_ITS_END)
+    with log_lines() as lines:
+        assert service.get(TIMESTAMP).body == first
+    assert f"the timestamp of {GUN} could not be renewed ahead of time: the signer is away" in lines
+
+
+def test_a_renewal_that_failed_is_not_tried_again_at_once(service: Service) -> None:
+    service.signer.away = True
+    first = service.get(TIMESTAMP).body
+    pass_days(service, NEAR_ITS_END)
+    service.get(TIMESTAMP)
+    asked = len(service.signer.asked)
+    service.signer.away = False
+    assert service.get(TIMESTAMP).body == first
+    assert len(service.signer.asked) == asked
+    service.clock.advance(60)
+    service.get(TIMESTAMP)
+    assert service.get(TIMESTAMP).body != first
     service.signer.away = False
     service.get(TIMESTAMP)
     assert service.version("timestamp") == 2

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 _DAY = timedelta(days=1)
 
@@ -47,8 +47,12 @@ def make_identity(
     expired: bool = False,
     passphrase: bytes | None = None,
     private: PrivateKey | None = None,
+    usage: ObjectIdentifier | None = None,
 ) -> Identity:
-    """Make a certificate for a common name and for ``localhost``, self-signed without an issuer."""
+    """Make a certificate for a common name and for ``localhost``, self-signed without an issuer.
+
+    With a usage, an ``ExtendedKeyUsageOID``, it is good for nothing else.
+    """
     key = private or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(timezone.utc)
@@ -63,6 +67,8 @@ def make_identity(
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
     )
+    if usage is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     certificate = builder.sign(issuer.private if issuer else key, hashes.SHA256())
     chain = certificate.public_bytes(Encoding.PEM)
     if issuer is not None:

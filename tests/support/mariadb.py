@@ -77,13 +77,18 @@ class MariaDB:
         name = f"{USER}_{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name}")
         self.execute(f"CREATE USER {name} IDENTIFIED BY %s", password)
-        self.execute(f"GRANT ALL ON {name}.* TO {name}")
+        self.grant(name, "ALL")
         account = f"{name}:{password}"
         return Database(
             name=name,
             dsn=f"{account}@tcp(127.0.0.1:{self.port})/{name}?parseTime=true",
             socket_dsn=f"{account}@unix({self.socket})/{name}?parseTime=true",
         )
+
+    def grant(self, name: str, rights: str) -> None:
+        """Let the user of a database do this in it, and nothing else."""
+        self.execute(f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {name}")
+        self.execute(f"GRANT {rights} ON {name}.* TO {name}")
 
     def execute(self, statement: str, *args: object) -> list[tuple[Any, ...]]:
         """Run a statement as the administrator and return its rows."""

@@ -1,0 +1,64 @@
+"""A client of the HTTP API that keeps its connection, for tests that publish a lot."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+
+import attrs
+
+from tests.support.daemons import ROOT_CA
+from tests.support.forge import Files, multipart
+
+SECONDS = 30
+
+
+@attrs.frozen
+class Reply:
+    """What a server answered.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by name, whose case does not count.
+        body: the bytes.
+    """
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """The code of its first error."""
+        code: str = json.loads(self.body)["errors"][0]["code"]
+        return code
+
+
+class ApiClient:
+    """Talks to the server at a port of ``localhost``. Every method blocks."""
+
+    def __init__(self, port: int) -> None:
+        context = ssl.create_default_context(cafile=ROOT_CA)
+        self._connection = http.client.HTTPSConnection(
+            "localhost", port, timeout=SECONDS, context=context
+        )
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    def ask(self, method: str, path: str, body: bytes = b"", content_type: str = "") -> Reply:
+        """Send a request and return what is answered."""
+        self._connection.request(method, path, body, {"Content-Type": content_type})
+        response = self._connection.getresponse()
+        return Reply(response.status, response.headers, response.read())
+
+    def get(self, gun: str, name: str) -> Reply:
+        """Ask for a file or key of a collection, such as ``timestamp.json``."""
+        return self.ask("GET", f"/v2/{gun}/_trust/tuf/{name}")
+
+    def publish(self, gun: str, files: Files) -> Reply:
+        """Publish files."""
+        content_type, body = multipart(files)
+        return self.ask("POST", f"/v2/{gun}/_trust/tuf/", body, content_type)
