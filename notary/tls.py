@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ _COMMON: dict[str, Any] = {
     ),
 }
 _VERIFY_ERRORS = {
+    7: "is signed by an authority that is not trusted here, though one of its name is",
     9: "is not valid yet",
     10: "has expired",
     18: "is self-signed and not among the authorities that are trusted here",
@@ -101,11 +102,12 @@ def server_context(
         **pair.options(),
         **_COMMON,
         trustRoot=None if client_ca_file is None else _trust_root(client_ca_file),
-        acceptableProtocols=list(protocols) or None,
     )
     with pair.refusals():
-        options.getContext()
-    return options if client_ca_file is None else _ClientsChecked(options.getContext())
+        context = options.getContext()
+    if protocols:
+        context.set_alpn_select_callback(_one_of(protocols))
+    return options if client_ca_file is None else _ClientsChecked(context)
 
 
 def client_context(
@@ -134,6 +136,19 @@ def client_context(
         extraCertificateOptions=options,
     )
     return _ServerChecked(creator)
+
+
+def _one_of(protocols: Sequence[bytes]) -> Callable[[SSL.Connection, list[bytes]], Any]:
+    """Return a choice for ALPN that leaves refusing whoever offers none of these to the protocol.
+
+    With Twisted's own choice such a handshake fails, as an internal error of OpenSSL.
+    """
+
+    def select(_connection: SSL.Connection, offered: list[bytes]) -> Any:
+        common = (protocol for protocol in protocols if protocol in offered)
+        return next(common, SSL.NO_OVERLAPPING_PROTOCOLS)
+
+    return select
 
 
 @implementer(IOpenSSLServerConnectionCreator)

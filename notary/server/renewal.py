@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,6 +20,10 @@ from notary.tuf.files import Root, Timestamp
 from notary.tuf.names import ROOT, SNAPSHOT, TIMESTAMP
 
 _REMEMBERED_SNAPSHOTS = 100_000
+_REMEMBERED_FAILURES = 100_000
+_FAILURE_SECONDS = 60
+"""For so long a renewal that failed is not tried again ahead of time."""
+
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 _LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 
@@ -40,6 +44,9 @@ class Renewal:
         self._clock = clock
         self._running: Shared[StoredFile] = Shared()
         self._snapshot_expiry: LRUCache[str, datetime] = LRUCache(_REMEMBERED_SNAPSHOTS)
+        self._failed: TTLCache[str, bool] = TTLCache(
+            _REMEMBERED_FAILURES, _FAILURE_SECONDS, clock.seconds
+        )
 
     async def timestamp(self, gun: str) -> StoredFile:
         """Return the collection's current timestamp.
@@ -60,15 +67,19 @@ class Renewal:
             TIMESTAMP: timestamp.metadata.expires or _LONG_AGO,
         }
         now = utc_now(self._clock)
+        expired = min(ends.values()) < now
         if not any(renewal_due(role, end, now) for role, end in ends.items()):
             return file
+        if gun in self._failed and not expired:
+            return file
         renewed = self._running.run(gun, lambda: self._renew(gun))
-        if min(ends.values()) < now:
+        if expired:
             return await renewed
         renewed.addErrback(self._renewal_failed, gun)
         return file
 
     def _renewal_failed(self, failure: Failure, gun: str) -> None:
+        self._failed[gun] = True
         self._log.warn(
             "the timestamp of {gun} could not be renewed ahead of time: {reason}",
             gun=gun,

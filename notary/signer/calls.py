@@ -59,7 +59,8 @@ _OUR_FAULT = (Code.INTERNAL, Code.UNAVAILABLE)
 
 def error_response(call_id: int, code: Code, message: str) -> Response:
     """Return the answer that tells what is wrong."""
-    return Response(id=call_id, error=Status(code=code, message=message))
+    text = message.encode(errors="backslashreplace").decode()  # it may hold the name of a file
+    return Response(id=call_id, error=Status(code=code, message=text))
 
 
 class Calls:
@@ -127,6 +128,9 @@ class Calls:
 
     async def _sign(self, call: SignatureRequest, peer: str) -> Signature:
         key_id = _checked(call.keyID)
+        if call.role not in _ROLES:
+            role = call.role[:_SHOWN]
+            raise KeyNotHeldError(f"no key with the ID {key_id} is held for the role {role!r}")
         check_gun(call.gun)
         made = await self._vault.sign(call.gun, call.role, key_id, call.content)
         self._log.info(

@@ -48,7 +48,7 @@ def unseal(envelope: bytes, passphrase: str) -> bytes:
         opened = jwe.decrypt_compact(envelope, _key(passphrase), algorithms=_ALGORITHMS)
     except (JoseError, InvalidTag, InvalidUnwrap) as error:
         raise EnvelopeError("the passphrase is wrong, or the encrypted key is damaged") from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise EnvelopeError("the encrypted key is damaged") from error
     if opened.plaintext is None:
         raise EnvelopeError("the encrypted key is damaged")
@@ -56,5 +56,5 @@ def unseal(envelope: bytes, passphrase: str) -> bytes:
 
 
 def _key(passphrase: str) -> OctKey:
-    raw = passphrase.encode()
+    raw = passphrase.encode(errors="surrogateescape")  # what is not UTF-8 counts by its bytes
     return OctKey(raw, raw)  # import_key would refuse or warn of what does not look random to it

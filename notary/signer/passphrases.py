@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +21,7 @@ class Passphrases:
 
     Args:
         environ: environment variables.
-        directory: where relative paths begin.
+        directory: where relative paths begin, as in the configuration file.
     """
 
     def __init__(self, environ: Mapping[str, str], directory: Path) -> None:
@@ -40,7 +41,7 @@ class Passphrases:
                 f"the alias {alias!r} has two passphrases: set {name} or {name}{_FILE}, not both"
             )
         if path:
-            return self._read(alias, self._directory / path)
+            return self._read(alias, Path(os.path.abspath(self._directory / path)))
         if not value:
             raise PassphraseError(
                 f"there is no passphrase for the alias {alias!r}: set {name}{_FILE} to the path of "

@@ -35,6 +35,7 @@ class SignerProtocol(WireProtocol):
     factory: SignerFactory
     _log = Logger()
     _peer: str | None = None
+    _refused = False
     _under_way = 0
     _done = 0
 
@@ -44,7 +45,17 @@ class SignerProtocol(WireProtocol):
         self._answers: list[Response] = []
 
     def connectionMade(self) -> None:
-        """Count among the connections."""
+        """Count among the connections, unless there are too many."""
+        if len(self.factory.connections) >= MAX_CONNECTIONS:
+            # Not in buildProtocol: what wraps the protocol for TLS does not take None.
+            self._log.error(
+                "refused {peer}: {number} connections are open, which is the most there may be",
+                peer=self._address,
+                number=MAX_CONNECTIONS,
+            )
+            self._refused = True
+            self.transport.abortConnection()
+            return
         super().connectionMade()
         self.factory.connections.add(self)
 
@@ -63,6 +74,7 @@ class SignerProtocol(WireProtocol):
             peer=self._address,
             protocol=ALPN.decode(),
         )
+        self._refused = True
         self.transport.abortConnection()
 
     def message_received(self, data: bytes) -> None:
@@ -118,7 +130,7 @@ class SignerProtocol(WireProtocol):
         self.factory.connections.discard(self)
         if self._peer is not None:
             self._log.info("disconnected: {peer}", peer=self._peer)
-        elif not reason.check(ConnectionDone, ConnectionAborted):
+        elif not self._refused and not reason.check(ConnectionDone, ConnectionAborted):
             self._log.warn(
                 "refused {peer}: {reason}",
                 peer=self._address,
@@ -138,22 +150,14 @@ class SignerFactory(ServerFactory["SignerProtocol"]):
     """
 
     noisy = False
-    _log = Logger()
 
     def __init__(self, calls: Calls, clock: IReactorTime) -> None:
         self._calls = calls
         self._clock = clock
         self.connections: set[SignerProtocol] = set()
 
-    def buildProtocol(self, addr: IAddress | None) -> SignerProtocol | None:
-        """Serve one more connection, unless there are too many."""
-        if len(self.connections) >= MAX_CONNECTIONS:
-            self._log.error(
-                "refused {peer}: {number} connections are open, which is the most there may be",
-                peer=addr,
-                number=MAX_CONNECTIONS,
-            )
-            return None
+    def buildProtocol(self, addr: IAddress | None) -> SignerProtocol:
+        """Serve one more connection."""
         protocol = SignerProtocol(self._calls, self._clock)
         protocol.factory = self
         return protocol

@@ -93,8 +93,7 @@ def build(
     alias = config.storage.default_alias
     if config.storage.backend == "memory":
         # Such keys are gone before anybody could need their passphrase again.
-        alias = alias or "memory"
-        environ = {variable(alias): secrets.token_urlsafe(), **environ}
+        alias, environ = "memory", {variable("memory"): secrets.token_urlsafe()}
     passphrases = Passphrases(environ, directory)
     passphrases.passphrase(alias)
     vault = KeyVault(store, passphrases, alias, cryptography.run, reactor)

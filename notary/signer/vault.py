@@ -90,6 +90,7 @@ class KeyVault:
         self._open: TTLCache[str, OpenKey] = TTLCache(OPEN_KEYS, OPEN_SECONDS, clock.seconds)
         self._opening: Shared[OpenKey] = Shared()
         self._creating: Shared[PublicKey] = Shared()
+        self._deletions = 0
 
     async def create_key(self, gun: str, role: str, algorithm: str) -> PublicKey:
         """Return a key that never signed: one that was made for the same, or else a new one.
@@ -175,6 +176,7 @@ class KeyVault:
             StorageError: the store cannot answer now.
         """
         await self._store.delete(key_id)
+        self._deletions += 1
         self._open.pop(key_id, None)
 
     async def check(self) -> None:
@@ -194,11 +196,13 @@ class KeyVault:
         return held
 
     async def _unlock(self, key_id: str, sealed: SealedKey | None) -> OpenKey:
+        deletions = self._deletions
         if sealed is None:
             sealed = await self._sealed(key_id)
         private = cast(PrivateKey, await self._run_in_thread(self._unseal, sealed))
         held = OpenKey(sealed.gun, sealed.role, private, sealed.used)
-        self._open[key_id] = held
+        if self._deletions == deletions:  # else this may be the key that was deleted meanwhile
+            self._open[key_id] = held
         return held
 
     async def _sealed(self, key_id: str) -> SealedKey:
@@ -226,7 +230,8 @@ class KeyVault:
         try:
             await shield(self._store.mark_used(key_id)).addTimeout(MARK_TIMEOUT, self._clock)
         except (StorageError, TimeoutError) as error:
-            reason = str(error) or f"no answer within {MARK_TIMEOUT} seconds"
+            late = isinstance(error, TimeoutError)
+            reason = f"no answer within {MARK_TIMEOUT} seconds" if late else str(error)
             self._log.warn(
                 "the key {key_id} has signed for {role} of {gun}, which could not be noted, so "
                 "that it may be given out again as a new key: {reason}",

@@ -40,7 +40,6 @@ class SignerConnection(WireProtocol):
         super().__init__(clock)
         self.usable: Deferred[SignerConnection] = Deferred(lambda _: self._drop("given up"))
         self.lost: Deferred[str] = Deferred()
-        self._established = False
         self._trouble = ""
         self._ids = count(1)
         self._waiting: dict[int, Deferred[Response]] = {}
@@ -82,7 +81,6 @@ class SignerConnection(WireProtocol):
     def established(self) -> None:
         """See whether the signer answers: only then has it accepted our certificate."""
         self.setTimeout(None)
-        self._established = True
         self._ping().addCallbacks(
             lambda _: self.usable.callback(self), lambda _: self._drop("it does not answer")
         )
@@ -132,7 +130,7 @@ class SignerConnection(WireProtocol):
             self._keepalive.stop()
         trouble = self._trouble or (
             f"the connection ended: {reason.getErrorMessage()}"
-            if self._established
+            if self.usable.called
             else handshake_error(self.transport, reason)
         )
         self.lost.callback(trouble)  # first, so that nobody makes the same call here again

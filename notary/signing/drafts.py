@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from notary.signing.interfaces import ISigner, KeyNotHeldError
 from notary.tuf.drafts import Draft
 from notary.tuf.errors import InvalidKeyError
-from notary.tuf.metadata import Signature
+from notary.tuf.metadata import MAX_SIGNATURES, Signature
 
 
 async def sign_draft(signer: ISigner, gun: str, draft: Draft) -> bytes:
     """Return the finished file, signed by every key of the role that the signer holds.
+
+    Of a role with more keys than a file may have signatures, only so many are asked for.
 
     Raises:
         KeyNotHeldError: the signer holds fewer keys than the role's threshold.
@@ -17,7 +21,7 @@ async def sign_draft(signer: ISigner, gun: str, draft: Draft) -> bytes:
         SignatureError: the signer returned signatures that do not verify.
     """
     signatures = []
-    for key_id, key in draft.signers.keys.items():
+    for key_id, key in islice(draft.signers.keys.items(), MAX_SIGNATURES):
         try:
             raw = await signer.sign(gun, draft.role, key.canonical_id, draft.payload)
         except (KeyNotHeldError, InvalidKeyError):  # what nobody can read, nobody holds

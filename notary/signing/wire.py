@@ -41,7 +41,6 @@ class Code(IntEnum):
     """Kinds of errors: the canonical codes of RPC (google.rpc.Code)."""
 
     INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     RESOURCE_EXHAUSTED = 8
     UNIMPLEMENTED = 12

@@ -96,7 +96,7 @@ def unused_txn(connection: Connection, gun: str, role: str, algorithm: str) -> S
         _KEYS.where(
             exactly(_columns.gun, gun),
             exactly(_columns.role, role),
-            _columns.algorithm == algorithm,
+            exactly(_columns.algorithm, algorithm),
             _columns.last_used.is_(None),
         )
         .order_by(_columns.key_id)
