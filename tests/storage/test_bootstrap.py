@@ -2,105 +2,166 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pytest_twisted import ensureDeferred
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, Executable, delete, inspect, text
+from sqlalchemy.schema import DropIndex, DropTable
 from twisted.internet.task import Clock
 
-from notary.storage.bootstrap import SERVER, bootstrap, check_schema
+from notary.storage.bootstrap import SERVER, SIGNER, Migrations, bootstrap, check_schema
 from notary.storage.dsn import engine_url
 from notary.storage.engines import create_engine_for
 from notary.storage.interfaces import ConflictError, NewFile, UnstorableError
-from notary.storage.schema import SchemaError, metadata
+from notary.storage.keys.schema import private_keys
+from notary.storage.schema import SchemaError, change_category, changefeed, tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
 from tests.support.mariadb import Database, MariaDB
 
-TABLES = ["change_category", "changefeed", "tuf_files"]
+METADATA = {SERVER: tuf_files.metadata, SIGNER: private_keys.metadata}
+
+LOST: dict[Migrations, list[Executable]] = {
+    SERVER: [
+        delete(change_category).where(change_category.c.category == "deletion"),
+        DropTable(changefeed),
+        *map(DropIndex, tuf_files.indexes),
+    ],
+    SIGNER: [*map(DropIndex, private_keys.indexes)],
+}
+"""What takes away something of all that an interrupted run may not have made yet."""
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database without tables."""
     if request.param == "sqlite":
-        return create_engine_for(engine_url("sqlite3", str(tmp_path / "empty.db")))
-    return create_engine_for(request.getfixturevalue("database").url)
+        engine = create_engine_for(engine_url("sqlite3", str(tmp_path / "empty.db")))
+    else:
+        engine = create_engine_for(request.getfixturevalue("database").url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=[SERVER, SIGNER], ids=lambda migrations: migrations.daemon)
+def migrations(request: pytest.FixtureRequest) -> Migrations:
+    """Those of each daemon."""
+    migrations: Migrations = request.param
+    return migrations
+
+
+def tables(engine: Engine) -> list[str]:
+    """The tables of a database but for those of Alembic."""
+    versions = {migrations.version_table for migrations in METADATA}
+    return sorted(set(inspect(engine).get_table_names()) - versions)
 
 
 def definitions(engine: Engine) -> list[str]:
     """How the database itself describes all of its tables and indexes."""
+    names = tables(engine)
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
-            query = text("SELECT sql FROM sqlite_master WHERE tbl_name != 'alembic_version'")
-            return sorted(" ".join(sql.split()) for sql in connection.scalars(query) if sql)
-        return [connection.execute(text(f"SHOW CREATE TABLE {table}")).one()[1] for table in TABLES]
+            found = connection.execute(text("SELECT tbl_name, sql FROM sqlite_master"))
+            return sorted(" ".join(sql.split()) for name, sql in found if sql and name in names)
+        return [connection.execute(text(f"SHOW CREATE TABLE {name}")).one()[1] for name in names]
 
 
-def contents(engine: Engine) -> list[object]:
+def contents(engine: Engine) -> dict[str, object]:
+    """All rows of all tables."""
     with engine.connect() as connection:
-        return [
-            connection.execute(text(f"SELECT * FROM {table}")).all()
-            for table in ["alembic_version", *TABLES]
-        ]
+        return {
+            name: connection.execute(text(f"SELECT * FROM {name}")).all()
+            for name in inspect(engine).get_table_names()
+        }
 
 
-def test_tables_are_those_of_the_code(
-    engine: Engine, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    bootstrap(engine, SERVER)
+def test_tables_are_those_of_the_code(engine: Engine, migrations: Migrations) -> None:
+    bootstrap(engine, migrations)
+    metadata = METADATA[migrations]
+    options = {"version_table": migrations.version_table}
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata) == []
+    assert tables(engine) == sorted(metadata.tables)
     upgraded = definitions(engine)
 
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE alembic_version"))
         metadata.drop_all(connection)
         metadata.create_all(connection)
     assert upgraded == definitions(engine)
 
 
-def test_a_second_run_changes_nothing(engine: Engine) -> None:
-    bootstrap(engine, SERVER)
-    check_schema(engine, SERVER)
+def test_a_second_run_changes_nothing(engine: Engine, migrations: Migrations) -> None:
+    bootstrap(engine, migrations)
+    check_schema(engine, migrations)
     before = definitions(engine), contents(engine)
-    bootstrap(engine, SERVER)
-    check_schema(engine, SERVER)
+    bootstrap(engine, migrations)
+    check_schema(engine, migrations)
     assert (definitions(engine), contents(engine)) == before
 
 
-def test_an_interrupted_run_is_completed(engine: Engine) -> None:
-    bootstrap(engine, SERVER)
+@pytest.mark.parametrize("lost", [{}, LOST], ids=["at-the-end", "before-that"])
+def test_an_interrupted_run_is_completed(
+    engine: Engine, migrations: Migrations, lost: dict[Migrations, list[Executable]]
+) -> None:
+    bootstrap(engine, migrations)
     complete = definitions(engine), contents(engine)
     with engine.begin() as connection:
-        for statement in (
-            "DELETE FROM alembic_version",
-            "DELETE FROM change_category WHERE category = 'deletion'",
-            "DROP TABLE changefeed",
-        ):
-            connection.execute(text(statement))
-        on = " ON tuf_files" if engine.dialect.name == "mysql" else ""
-        connection.execute(text(f"DROP INDEX sha256{on}"))
-    bootstrap(engine, SERVER)
+        for statement in lost.get(migrations, []):
+            connection.execute(statement)
+        connection.execute(text(f"DELETE FROM {migrations.version_table}"))
+    assert (definitions(engine) == complete[0]) == (not lost)
+    bootstrap(engine, migrations)
     assert (definitions(engine), contents(engine)) == complete
 
 
-def test_missing_tables(engine: Engine) -> None:
-    with pytest.raises(SchemaError, match="missing: run notary-server -bootstrap"):
-        check_schema(engine, SERVER)
+def test_missing_tables(engine: Engine, migrations: Migrations) -> None:
+    with pytest.raises(SchemaError, match=f"missing: run {migrations.daemon} -bootstrap"):
+        check_schema(engine, migrations)
     assert inspect(engine).get_table_names() == []
 
 
-def test_newer_tables(engine: Engine) -> None:
-    bootstrap(engine, SERVER)
+def test_newer_tables(engine: Engine, migrations: Migrations) -> None:
+    bootstrap(engine, migrations)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text(f"UPDATE {migrations.version_table} SET version_num = '9999'"))
+    newer = rf"revision 9999.*run a newer version of {migrations.daemon}"
     for refuses in (bootstrap, check_schema):
-        with pytest.raises(SchemaError, match=r"revision 9999.*run a newer version"):
-            refuses(engine, SERVER)
+        with pytest.raises(SchemaError, match=newer):
+            refuses(engine, migrations)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(SERVER, SIGNER, id="server-first"),
+        pytest.param(SIGNER, SERVER, id="signer-first"),
+    ],
+)
+def test_both_daemons_may_share_a_database(
+    engine: Engine, first: Migrations, second: Migrations
+) -> None:
+    bootstrap(engine, first)
+    own = contents(engine)
+    with pytest.raises(SchemaError, match=f"missing: run {second.daemon} -bootstrap"):
+        check_schema(engine, second)
+    bootstrap(engine, second)
+    both = contents(engine)
+    assert {name: both[name] for name in own} == own
+    assert tables(engine) == sorted([*METADATA[first].tables, *METADATA[second].tables])
+
+    for migrations in (first, second):
+        bootstrap(engine, migrations)
+        check_schema(engine, migrations)
+    assert contents(engine) == both
+
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {first.version_table} SET version_num = '9999'"))
+    check_schema(engine, second)
 
 
 class TestTablesOfTheGoServer:
