@@ -86,9 +86,12 @@ class SignerConnections(Service):
             A Deferred that fires with None when they have ended.
         """
         super().stopService()
+        self._trouble = "this server is stopping"
         for loop in self._loops:
             loop.cancel()
-        return gatherResults(self._loops).addCallback(lambda _: None)
+        self._wake()
+        # What is aborted ends in the reactor's next turn.
+        return gatherResults(self._loops).addCallback(lambda _: deferLater(self._reactor, 0))
 
     async def best(self, patience: float = PATIENCE) -> SignerConnection:
         """Return the connection with the fewest calls under way.
@@ -154,10 +157,10 @@ class SignerConnections(Service):
         self._log.info("connected to the signer at {signer}", signer=self)
         self._trouble = ""
         self._usable.append(connection)
-        waiting, self._waiting = self._waiting, set()
-        for waiter in waiting:
-            waiter.callback(None)
         try:
+            self._wake()
+            if not self.running:  # whoever waited has stopped it
+                raise CancelledError
             self._note(await connection.lost)
         except CancelledError:
             connection.transport.abortConnection()
@@ -165,9 +168,17 @@ class SignerConnections(Service):
             self._usable.remove(connection)
             self._without_since = self._reactor.seconds()
 
+    def _wake(self) -> None:
+        """Let those look again who wait for a connection."""
+        waiting, self._waiting = self._waiting, set()
+        for waiter in waiting:
+            waiter.callback(None)
+
     def _note(self, trouble: str) -> None:
-        """Log what is wrong, but not the same again and again."""
-        if trouble != self._trouble and self.running:
+        """Log what is wrong, but not the same again and again, nor that this service stops."""
+        if not self.running:
+            return
+        if trouble != self._trouble:
             self._log.warn("the signer at {signer}: {trouble}", signer=self, trouble=trouble)
         self._trouble = trouble
 

@@ -18,7 +18,7 @@ from notary.signing.interfaces import (
     SignerUnavailableError,
     UnsignableError,
 )
-from notary.signing.signer_pb2 import KeyInfo, Request, Response
+from notary.signing.signer_pb2 import HealthCheckResponse, KeyInfo, Request, Response
 from notary.signing.wire import MAX_FRAME, Code
 from notary.tuf.keys import PublicKey
 
@@ -104,7 +104,9 @@ class RemoteSigner:
         return self._within_time(self._check())
 
     async def _check(self) -> None:
-        await self._call(lambda request: request.check_health.SetInParent(), patience=0)
+        answer = await self._call(lambda request: request.check_health.SetInParent(), patience=0)
+        if answer.check_health.status != HealthCheckResponse.SERVING:
+            raise SignerUnavailableError(f"the signer at {self._connections} is not ready")
 
     def _within_time(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
         def too_late(_result: object, timeout: float) -> T:

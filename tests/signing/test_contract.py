@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import pytest_twisted
 from pytest_twisted import ensureDeferred
+from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from notary.signing.interfaces import ISigner, KeyNotHeldError
 from notary.signing.local import LocalSigner
+from notary.signing.private_keys import ALGORITHMS
+from tests.signing.loopback import Dial, trouble
 
 GUN = "docker.io/library/alpine"
 TIMESTAMP = "timestamp"
@@ -15,11 +19,16 @@ PAYLOAD = b'{"_type":"Timestamp"}'
 UNKNOWN = "0" * 64
 
 
-@pytest.fixture(params=[LocalSigner], ids=["local"])
+@pytest.fixture(params=["local", *(f"remote-{algorithm}" for algorithm in ALGORITHMS)])
 def signer(request: pytest.FixtureRequest) -> ISigner:
-    """Each of the signers, without any keys."""
-    made: ISigner = request.param()
-    return made
+    """Each of the signers, without any keys; those behind a connection with each kind of key."""
+    _, _, algorithm = request.param.partition("-")
+    if not algorithm:
+        return LocalSigner()
+    dial: Dial = request.getfixturevalue("dial")
+    remote = dial(algorithm)
+    assert pytest_twisted.blockon(Deferred.fromCoroutine(trouble(remote))) is None
+    return remote
 
 
 class TestSigner:

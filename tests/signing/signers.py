@@ -1,0 +1,107 @@
+"""Signers that tests look into, and the certificates that they and servers show each other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IReactorTime
+
+from notary.signer.calls import Calls
+from notary.signer.passphrases import Passphrases
+from notary.signer.vault import KeyVault
+from notary.signing.signer_pb2 import Request, Response
+from notary.signing.wire import ALPN
+from notary.storage.keys.memory import MemoryKeyStore
+from notary.tls import KeyPair, client_context, server_context
+from tests.support.authority import Identity, make_identity
+
+NAME = "localhost"
+"""Whom all certificates are for."""
+
+
+class WatchedCalls(Calls):
+    """Answers calls from a vault in memory, unless a test does it.
+
+    Attributes:
+        asked: the kinds of the calls that came, but for those that ask for nothing.
+        instead: what answers them in place of the vault, None for the vault.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        passphrases = Passphrases({"NOTARY_SIGNER_ALIAS": "a passphrase"}, Path())
+        super().__init__(KeyVault(MemoryKeyStore(), passphrases, "alias", maybeDeferred, clock))
+        self.asked: list[str] = []
+        self.instead: Callable[[Request], Awaitable[Response]] | None = None
+
+    async def answer(self, request: Request, peer: str) -> Response:
+        """See `Calls.answer`."""
+        kind = request.WhichOneof("call")
+        if kind is not None:
+            self.asked.append(kind)
+            if self.instead is not None:
+                return await self.instead(request)
+        return await super().answer(request, peer)
+
+    def hang(self) -> None:
+        """Answer no calls from now on."""
+        self.instead = lambda request: Deferred()
+
+
+@attrs.frozen
+class Certificates:
+    """Who vouches for whom.
+
+    Attributes:
+        directory: holds their files.
+        root: signs those of the intermediate authority and of the server.
+        intermediate: signs the signer's.
+        signer: what the signer shows.
+        server: what the server shows to it.
+        other: an authority that nobody trusts.
+    """
+
+    directory: Path
+    root: Identity
+    intermediate: Identity
+    signer: Identity
+    server: Identity
+    other: Identity
+
+    @classmethod
+    def make(cls, directory: Path) -> Certificates:
+        root = make_identity(directory, "root", is_ca=True)
+        intermediate = make_identity(directory, "intermediate", root, is_ca=True)
+        return cls(
+            directory=directory,
+            root=root,
+            intermediate=intermediate,
+            signer=make_identity(directory, "signer", intermediate),
+            server=make_identity(directory, "server", root),
+            other=make_identity(directory, "other", is_ca=True),
+        )
+
+    def of_signer(self, shown: Identity | None = None) -> Any:
+        """The TLS settings of a signer."""
+        pair = _pair(shown or self.signer)
+        return server_context(pair, self.root.certificate_file, [ALPN])
+
+    def of_server(
+        self, trusted: Identity | None = None, name: str = NAME
+    ) -> IOpenSSLClientConnectionCreator:
+        """The TLS settings of a server that takes a signer for the one of a name."""
+        return self.of_other_server(self.server, trusted, name)
+
+    def of_other_server(
+        self, shown: Identity | None, trusted: Identity | None = None, name: str = NAME
+    ) -> IOpenSSLClientConnectionCreator:
+        """The same of a server that shows another certificate, or none."""
+        pair = None if shown is None else _pair(shown)
+        return client_context(name, (trusted or self.root).certificate_file, pair, [ALPN])
+
+
+def _pair(identity: Identity) -> KeyPair:
+    return KeyPair(identity.certificate_file, identity.key_file)

@@ -1,0 +1,160 @@
+"""Connections to the signer: how they end, and what is logged of what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.tcp import Client
+
+from notary.signing.client import CallLostError
+from notary.signing.connections import CONNECTIONS, SignerConnections
+from tests.server.harness import log_lines, result_of
+from tests.signing.loopback import HOST, ListeningSigner, until
+from tests.signing.network import (
+    NAME,
+    PAUSE,
+    PORT,
+    A,
+    Connect,
+    Network,
+    best,
+    unavailable,
+)
+from tests.signing.signers import Certificates
+
+
+class TestStop:
+    def stop(self, network: Network, connections: SignerConnections) -> None:
+        """Stop, and make sure that nothing is left."""
+        stopping = connections.stopService()
+        network.settle()
+        result_of(stopping)
+        assert network.connected == []
+        assert network.getDelayedCalls() == []
+        assert unavailable(best(connections)) == (
+            f"the signer at {connections} cannot be reached: this server is stopping"
+        )
+
+    def test_while_connected(self, network: Network, connect: Connect) -> None:
+        network.signers[A].hang()
+        connections = connect(NAME)
+        call = result_of(best(connections)).call(lambda request: None)
+        self.stop(network, connections)
+        with pytest.raises(CallLostError):
+            result_of(call)
+
+    def test_while_connecting(self, network: Network, connect: Connect) -> None:
+        network.be_silent(A)
+        self.stop(network, connect(A))
+
+    def test_while_shaking_hands(self, network: Network, connect: Connect) -> None:
+        network.be_mute(A)
+        self.stop(network, connect(A))
+
+    def test_while_looking_up_a_name(self, network: Network, connect: Connect) -> None:
+        network.nameResolver.holding = True
+        connections = connect(NAME)
+        self.stop(network, connections)
+        network.nameResolver.let_go()
+        network.settle()
+        assert network.dialled == []
+
+    def test_while_pausing(self, network: Network, connect: Connect) -> None:
+        network.stop(A)
+        self.stop(network, connect(A))
+
+    def test_while_calls_wait(self, network: Network, connect: Connect) -> None:
+        """Nobody has to wait for what will not come any more."""
+        network.stop(A)
+        connections = connect(A)
+        waiting = best(connections)
+        self.stop(network, connections)
+        assert "this server is stopping" in unavailable(waiting)
+
+    def test_at_the_hands_of_who_waited(self, network: Network, connect: Connect) -> None:
+        network.stop(A)
+        connections = connect(A)
+        stopped = best(connections).addCallback(lambda _: connections.stopService())
+        network.serve(A)
+        network.pass_seconds(PAUSE)
+        assert result_of(stopped) is None
+        assert network.connected == []
+        assert network.getDelayedCalls() == []
+
+    def test_may_start_again(self, network: Network, connect: Connect) -> None:
+        connections = connect(A)
+        network.pass_seconds(100)
+        self.stop(network, connections)
+        connections.startService()
+        waiting = best(connections)
+        network.settle()
+        result_of(waiting)
+        assert network.connected == [A] * CONNECTIONS
+
+    @ensureDeferred
+    async def test_real_connections_have_ended_then(
+        self, listening: ListeningSigner, certificates: Certificates
+    ) -> None:
+        connections = SignerConnections(reactor, HOST, listening.port, certificates.of_server())
+        connections.startService()
+        await connections.best()
+        await until(lambda: len(open_sockets()) == CONNECTIONS)
+        await connections.stopService()
+        assert not open_sockets()
+
+
+def open_sockets() -> list[object]:
+    """The connections that were made from here."""
+    real: Any = reactor
+    return [reader for reader in real.getReaders() if isinstance(reader, Client)]
+
+
+class TestLog:
+    def complaints(self, lines: list[str]) -> list[str]:
+        beginning = f"the signer at {A}:{PORT}: "
+        return [line.removeprefix(beginning) for line in lines if line.startswith(beginning)]
+
+    def test_the_same_trouble_is_logged_once(self, network: Network, connect: Connect) -> None:
+        network.stop(A)
+        with log_lines() as lines:
+            connect(A)
+            network.pass_seconds(20)
+        assert self.complaints(lines) == ["Connection was refused by other side."]
+
+    def test_another_one_is_logged_too(self, network: Network, connect: Connect) -> None:
+        network.stop(A)
+        with log_lines() as lines:
+            connect(A)
+            network.be_silent(A)
+            network.pass_seconds(20)
+        assert self.complaints(lines) == [
+            "Connection was refused by other side.",
+            "User timeout caused connection failure.",
+        ]
+
+    def test_the_same_one_is_logged_again_after_a_connection(
+        self, network: Network, connect: Connect
+    ) -> None:
+        connect(A)
+        with log_lines() as lines:
+            for _ in range(2):
+                network.stop(A)
+                network.pass_seconds(20)
+                network.serve(A)
+                network.pass_seconds(PAUSE)
+        lost = "the connection ended: Connection to the other side was lost in a non-clean fashion"
+        assert [line.removesuffix(": Connection lost.") for line in self.complaints(lines)] == [
+            lost,
+            "Connection was refused by other side.",
+        ] * 2
+        assert lines.count(f"connected to the signer at {A}:{PORT}") == 2 * CONNECTIONS
+
+    def test_an_end_that_is_wanted_is_no_trouble(self, network: Network, connect: Connect) -> None:
+        connections = connect(A)
+        with log_lines() as lines:
+            connections.stopService()
+            network.settle()
+        assert self.complaints(lines) == []
