@@ -59,7 +59,10 @@ def test_holds_every_module(names: Sequence[str]) -> None:
 def test_holds_the_migrations(names: Sequence[str]) -> None:
     migrations = [name for name in names if name.startswith("notary/storage/migrations/")]
     assert "notary/storage/migrations/env.py" in migrations
-    assert any(name.startswith("notary/storage/migrations/versions/v0001") for name in migrations)
+    for daemon in ("server", "signer"):
+        assert any(
+            name.startswith(f"notary/storage/migrations/{daemon}/v0001") for name in migrations
+        )
 
 
 def test_says_that_it_is_typed(names: Sequence[str]) -> None:
@@ -69,7 +72,10 @@ def test_says_that_it_is_typed(names: Sequence[str]) -> None:
 def test_makes_the_command_known_to_twistd(names: Sequence[str]) -> None:
     """Without becoming a package `twisted` that hides the real one."""
     plugins = [name for name in names if name.startswith("twisted/")]
-    assert plugins == ["twisted/plugins/notary_server_plugin.py"]
+    assert plugins == [
+        "twisted/plugins/notary_server_plugin.py",
+        "twisted/plugins/notary_signer_plugin.py",
+    ]
 
 
 def test_holds_the_licence(names: Sequence[str]) -> None:
@@ -86,4 +92,5 @@ def test_holds_nothing_else(names: Sequence[str]) -> None:
 
 def test_installs_the_commands(wheel: zipfile.ZipFile, names: Sequence[str]) -> None:
     (path,) = (name for name in names if name.endswith("/entry_points.txt"))
-    assert "notary-server = notary.server.main:main" in wheel.read(path).decode()
+    for daemon in ("server", "signer"):
+        assert f"notary-{daemon} = notary.{daemon}.main:main" in wheel.read(path).decode()

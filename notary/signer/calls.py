@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from notary.signer.passphrases import PassphraseError
 from notary.signer.vault import KeyVault, LockedKeyError
 from notary.signing.interfaces import KeyNotHeldError
+from notary.signing.private_keys import check_algorithm
 from notary.signing.signer_pb2 import (
     Algorithm,
     CreateKeyRequest,
@@ -106,6 +107,7 @@ class Calls:
         check_gun(call.gun)
         if call.role not in _ROLES:
             raise CallError(f"there are no keys for the role {call.role[:_SHOWN]!r} here")
+        check_algorithm(call.algorithm)
         public = await self._vault.create_key(call.gun, call.role, call.algorithm)
         self._log.info(
             "gave out the unused key {key_id} for {role} of {gun} to {peer}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from google.protobuf.message import DecodeError
 from twisted.internet.defer import Deferred
@@ -138,7 +138,13 @@ class SignerProtocol(WireProtocol):
             )
 
 
-class SignerFactory(ServerFactory["SignerProtocol"]):
+if TYPE_CHECKING:
+    _Factory = ServerFactory["SignerProtocol"]
+else:
+    _Factory = ServerFactory  # which takes no parameter before Twisted 26
+
+
+class SignerFactory(_Factory):
     """Serves the peers that connect.
 
     Args:

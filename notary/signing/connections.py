@@ -71,7 +71,8 @@ class SignerConnections(Service):
         self._trouble = "no connection has been made yet"
 
     def __str__(self) -> str:
-        return f"{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{host}:{self._port}"
 
     def startService(self) -> None:
         """Begin to connect."""

@@ -51,7 +51,8 @@ class PrivateKey:
         Raises:
             InvalidKeyError: there is no such algorithm here.
         """
-        return cls._of(algorithm, _generator(algorithm)())
+        check_algorithm(algorithm)
+        return cls._of(algorithm, _GENERATORS[algorithm]())
 
     @classmethod
     def from_bytes(cls, algorithm: str, data: bytes) -> PrivateKey:
@@ -60,7 +61,7 @@ class PrivateKey:
         Raises:
             InvalidKeyError: the data are no private key of that algorithm.
         """
-        _generator(algorithm)
+        check_algorithm(algorithm)
         try:
             if algorithm == ED25519:
                 return cls._of(algorithm, _ed25519_from_bytes(data))
@@ -109,12 +110,12 @@ class PrivateKey:
         return RawSignature("ecdsa", raw)
 
 
-def _generator(algorithm: str) -> Callable[[], PrivateKeyTypes]:
-    if algorithm not in _GENERATORS:
+def check_algorithm(name: str) -> None:
+    """Raise `InvalidKeyError` unless there is such an algorithm here."""
+    if name not in ALGORITHMS:
         raise InvalidKeyError(
-            f"there is no key algorithm {algorithm[:40]!r} here, only {', '.join(ALGORITHMS)}"
+            f"there is no key algorithm {name[:40]!r} here, only {', '.join(ALGORITHMS)}"
         )
-    return _GENERATORS[algorithm]
 
 
 def _ed25519_from_bytes(data: bytes) -> ed25519.Ed25519PrivateKey:

@@ -10,8 +10,13 @@ from enum import IntEnum
 from typing import Any
 
 from google.protobuf.message import Message
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime
-from twisted.protocols.basic import Int32StringReceiver
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    IReactorTime,
+)
+from twisted.internet.protocol import Protocol
 from twisted.protocols.policies import TimeoutMixin
 from zope.interface import implementer
 
@@ -36,6 +41,8 @@ KEEPALIVE = 60
 CLOSING_TIMEOUT = 5
 """Seconds that a closing connection has for what is still to be sent."""
 
+_PREFIX_SIZE = 4
+
 
 class Code(IntEnum):
     """Kinds of errors: the canonical codes of RPC (google.rpc.Code)."""
@@ -48,9 +55,12 @@ class Code(IntEnum):
     UNAVAILABLE = 14
 
 
-@implementer(IHandshakeListener)
-class WireProtocol(Int32StringReceiver, TimeoutMixin):
+@implementer(IHandshakeListener, IPushProducer)
+class WireProtocol(Protocol, TimeoutMixin):
     """A connection with frames of at most `MAX_FRAME` bytes, which nobody can keep busy for ever.
+
+    It does not use Twisted's `Int32StringReceiver`, which copies all that it has of a frame
+    whenever some more of it comes.
 
     Args:
         clock: runs the time-outs.
@@ -59,12 +69,14 @@ class WireProtocol(Int32StringReceiver, TimeoutMixin):
         transport: the TLS connection.
     """
 
-    MAX_LENGTH = MAX_FRAME
     transport: Any
     _closing = False
+    _paused = False
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
+        self._unread = bytearray()
+        self._read = 0
 
     def callLater(self, period: float, function: Callable[[], object]) -> IDelayedCall:
         """Run the time-outs of the mixin."""
@@ -103,28 +115,53 @@ class WireProtocol(Int32StringReceiver, TimeoutMixin):
     def send(self, *messages: Message) -> None:
         """Send messages."""
         frames = (message.SerializeToString() for message in messages)
-        self.transport.write(b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames))
+        self.transport.write(
+            b"".join(len(frame).to_bytes(_PREFIX_SIZE, "big") + frame for frame in frames)
+        )
 
     def close(self) -> None:
         """Take nothing more in, and end the connection once what was sent is on its way."""
-        self._closing = self.paused = True
+        self._closing = True
         self.transport.unregisterProducer()
         self.transport.loseConnection()
         self.setTimeout(CLOSING_TIMEOUT)
 
     def dataReceived(self, data: bytes) -> None:
-        """Take frames apart, unless the connection is being closed."""
+        """Take in what came, unless the connection is being closed."""
         if not self._closing:
-            super().dataReceived(data)
+            self._unread += data
+            self._take_messages()
 
-    def stringReceived(self, string: bytes) -> None:
-        """Take a message in. Only a whole one shows that the peer is alive."""
-        self.resetTimeout()
-        self.message_received(string)
+    def _take_messages(self) -> None:
+        while not self._paused and not self._closing:
+            begin = self._read + _PREFIX_SIZE
+            if len(self._unread) < begin:
+                break
+            length = int.from_bytes(self._unread[self._read : begin], "big")
+            if length > MAX_FRAME:
+                self.message_too_long(length)
+                break
+            if len(self._unread) < begin + length:
+                break
+            self._read = begin + length
+            self.resetTimeout()  # only a whole message shows that the peer is alive
+            self.message_received(bytes(self._unread[begin : self._read]))
+        del self._unread[: self._read]
+        self._read = 0
 
-    def lengthLimitExceeded(self, length: int) -> None:
-        """Refuse a frame at its first bytes."""
-        self.message_too_long(length)
+    def pauseProducing(self) -> None:
+        """Read no more, since what was sent is not read either."""
+        self._paused = True
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Go on reading."""
+        self._paused = False
+        self.transport.resumeProducing()
+        self._take_messages()
+
+    def stopProducing(self) -> None:
+        """Nothing can be sent any more: the connection is lost, as `connectionLost` is told."""
 
     def timeoutConnection(self) -> None:
         """End the connection at once."""

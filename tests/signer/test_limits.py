@@ -139,6 +139,7 @@ class TestBackpressure:
         producer.pauseProducing()
         producer.resumeProducing()
         assert [answer.id for answer in peer.answers()] == [0]
+        assert signer.store.asked == []
 
     def test_the_end_of_the_connection_may_stop_it(self, signer: Signer, peer: Peer) -> None:
         producer = peer.producer
@@ -154,7 +155,7 @@ class TestNumberOfConnections:
         first, second = Peer(signer), Peer.let_in(signer)
         with capturedLogs() as events:
             third = Peer(signer)
-            third.go_away(ConnectionAborted())
+            third.go_away(ConnectionLost())
         assert (first.ended, second.ended, third.ended) == ("", "", "aborted")
         assert messages(events, "error") == [
             f"refused {ADDRESS}: 2 connections are open, which is the most there may be"
@@ -167,6 +168,7 @@ class TestNumberOfConnections:
         self, signer: Signer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 0)
-        Peer(signer).go_away(ConnectionAborted())
+        peer = Peer(signer)
         assert signer.factory.connections == set()
+        peer.go_away(ConnectionAborted())
         assert signer.clock.getDelayedCalls() == []

@@ -151,6 +151,14 @@ class TestCalls:
         peer.ask(*map(health, numbers))
         assert not any(answer.HasField("error") for answer in peer.answers()[2:])
 
+    def test_those_that_are_done_do_not_count(self, signer: Signer, peer: Peer) -> None:
+        for number in (901, 902, 903):
+            peer.ask(health(number))
+            peer.answers()
+        signer.store.hanging.add("check")
+        peer.ask(*map(health, range(MAX_CALLS + 1)))
+        assert [answer.id for answer in peer.answers()] == [901, 902, 903, MAX_CALLS]
+
     def test_no_more_than_that_are_done_in_one_turn(self, signer: Signer, peer: Peer) -> None:
         peer.ask(*map(health, range(1, MAX_CALLS + 3)))
         refused = [answer.id for answer in peer.answers() if answer.HasField("error")]

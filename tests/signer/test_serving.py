@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -112,3 +113,11 @@ async def test_with_another_passphrase_they_do_not_open(tmp_path: Path) -> None:
         assert error.code == Code.INTERNAL
         assert "the passphrase is wrong" in error.message
         assert await signer.create_key() != key
+
+
+@ensureDeferred
+async def test_strangers_are_kept_out(tmp_path: Path) -> None:
+    async with running(tmp_path, MEMORY) as signer:
+        stranger = attrs.evolve(signer, client=make_identity(tmp_path, "stranger"))
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await stranger.ask(check_health={})

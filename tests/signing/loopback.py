@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 CLOCK = cast(IReactorTime, reactor)
 MOMENT = 0.01
 """Seconds between two looks at something."""
-SECONDS = 5.0
+SECONDS = 10.0
 """How long something is waited for at the most."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IReactorTime
 
@@ -92,7 +93,7 @@ class Certificates:
     def of_server(
         self, trusted: Identity | None = None, name: str = NAME
     ) -> IOpenSSLClientConnectionCreator:
-        """The TLS settings of a server that takes a signer for the one of a name."""
+        """The TLS settings of a server that trusts one certificate alone."""
         return self.of_other_server(self.server, trusted, name)
 
     def of_other_server(
@@ -100,8 +101,15 @@ class Certificates:
     ) -> IOpenSSLClientConnectionCreator:
         """The same of a server that shows another certificate, or none."""
         pair = None if shown is None else _pair(shown)
-        return client_context(name, (trusted or self.root).certificate_file, pair, [ALPN])
+        return client_context(name, _alone(trusted or self.root), pair, [ALPN])
 
 
 def _pair(identity: Identity) -> KeyPair:
     return KeyPair(identity.certificate_file, identity.key_file)
+
+
+def _alone(identity: Identity) -> Path:
+    """A file with a certificate and not its issuers."""
+    path = identity.certificate_file.with_suffix(".alone")
+    path.write_bytes(identity.certificate.public_bytes(Encoding.PEM))
+    return path

@@ -30,7 +30,7 @@ GUN = "docker.io/library/alpine"
 TIMESTAMP = "timestamp"
 PAYLOAD = b'{"_type":"Timestamp"}'
 LARGEST = MAX_FRAME - 4096
-SHORT = 0.1
+SHORT = 0.25
 """Seconds that a call may take which is not going to be answered."""
 
 Answer = Callable[[Request], Deferred[Response]]
@@ -103,16 +103,19 @@ class TestLosses:
 
 
 class TestDeadlines:
+    def hurried(self, remote: RemoteSigner) -> RemoteSigner:
+        """One that has little time, over the same connections."""
+        return RemoteSigner(remote._connections, ED25519, SHORT, CLOCK)
+
     @every_method
     @ensureDeferred
     async def test_a_call_that_is_not_answered_fails(
-        self, listening: ListeningSigner, dial: Dial, method: str
+        self, listening: ListeningSigner, remote: RemoteSigner, method: str
     ) -> None:
-        remote = dial(timeout=SHORT)
         assert await trouble(remote) is None
         listening.calls.hang()
         with pytest.raises(SignerUnavailableError) as caught:
-            await METHODS[method](remote)
+            await METHODS[method](self.hurried(remote))
         assert str(caught.value) == (
             f"the signer at {HOST}:{listening.port} did not answer within {SHORT} seconds"
         )
@@ -122,26 +125,25 @@ class TestDeadlines:
 
     @ensureDeferred
     async def test_waiting_for_a_connection_counts(
-        self, listening: ListeningSigner, dial: Dial
+        self, listening: ListeningSigner, remote: RemoteSigner
     ) -> None:
         await listening.stop()
         with pytest.raises(SignerUnavailableError, match=f"did not answer within {SHORT} seconds"):
-            await dial(timeout=SHORT).create_key(GUN, TIMESTAMP)
+            await self.hurried(remote).create_key(GUN, TIMESTAMP)
 
     @ensureDeferred
     async def test_the_deadline_is_that_of_all_attempts(
-        self, listening: ListeningSigner, dial: Dial
+        self, listening: ListeningSigner, remote: RemoteSigner
     ) -> None:
-        remote = dial(timeout=SHORT)
         assert await trouble(remote) is None
 
         def lose_it(_: Request) -> Deferred[Response]:
-            CLOCK.callLater(0, listening.drop_connections)
+            CLOCK.callLater(0, lambda: listening.drop_connections(busy_only=True))
             return Deferred()
 
         listening.calls.instead = lose_it
         with pytest.raises(SignerUnavailableError, match=f"did not answer within {SHORT} seconds"):
-            await remote.create_key(GUN, TIMESTAMP)
+            await self.hurried(remote).create_key(GUN, TIMESTAMP)
         assert listening.calls.asked.count("create_key") > 1
 
 
