@@ -194,6 +194,7 @@ def _text(details: ErrorDetails, setting: _Setting | None) -> str:
         "value_error": "{error}",
         "greater_than_equal": "is less than {ge}",
         "less_than_equal": "is more than {le}",
+        "string_too_long": "is longer than {max_length} characters",
         "too_long": "is longer than {max_length} characters",
         "model_type": "is not a map of keys",
         "model_attributes_type": "is not a map of keys",

@@ -6,6 +6,7 @@ RFC 7518 4.8). Algorithms and iteration count are the Go signer's, so that eithe
 
 from __future__ import annotations
 
+import json
 import secrets
 
 from cryptography.exceptions import InvalidTag
@@ -13,13 +14,14 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
-from joserfc.util import urlsafe_b64encode
+from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 KEYWRAP_ALG = "PBES2-HS256+A128KW"
 ENCRYPTION_ALG = "A256GCM"
 
 _ALGORITHMS = [KEYWRAP_ALG, ENCRYPTION_ALG]
 _ITERATIONS = 8192
+_MAX_ITERATIONS = 300_000
 _SALT_SIZE = 12
 
 
@@ -45,14 +47,22 @@ def unseal(envelope: bytes, passphrase: str) -> bytes:
         EnvelopeError: it does not open.
     """
     try:
+        _check_iterations(envelope)
         opened = jwe.decrypt_compact(envelope, _key(passphrase), algorithms=_ALGORITHMS)
     except (JoseError, InvalidTag, InvalidUnwrap) as error:
         raise EnvelopeError("the passphrase is wrong, or the encrypted key is damaged") from error
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise EnvelopeError("the encrypted key is damaged") from error
     if opened.plaintext is None:
         raise EnvelopeError("the encrypted key is damaged")
     return opened.plaintext
+
+
+def _check_iterations(envelope: bytes) -> None:
+    """Refuse counts that would keep a thread busy for long, or that libraries panic at."""
+    header = json.loads(urlsafe_b64decode(envelope.partition(b".")[0]))
+    if not 1 <= header["p2c"] <= _MAX_ITERATIONS:
+        raise ValueError(f"PBKDF2 with {header['p2c']} iterations")
 
 
 def _key(passphrase: str) -> OctKey:

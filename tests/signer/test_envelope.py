@@ -181,6 +181,7 @@ class TestOpening:
             GOOD * 1000,
             b"." * 100_000,
             b".".join(GOOD.split(b".")[:3]),
+            base64.urlsafe_b64encode(b"[" * 40_000) + GOOD[GOOD.index(b".") :],
             b"-----BEGIN PRIVATE KEY-----",
         ],
         ids=lambda envelope: repr(envelope[:20]),
