@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from notary import __version__
+from tests.support.commands import PROJECT, Refusal, Run, end_of, start
 from tests.support.daemons import (
-    FIXTURES,
     OUR_SERVER,
     POLL_SECONDS,
     START_SECONDS,
@@ -33,7 +32,6 @@ from tests.support.mariadb import PASSWORD, MariaDB
 
 pytestmark = pytest.mark.integration
 
-PROJECT = FIXTURES.parent
 REACHABLE_BY_NOBODY = "127.0.0.1:1"
 
 
@@ -49,63 +47,6 @@ def config(**sections: Mapping[str, Any]) -> dict[str, Any]:
 
 def mysql(db_url: str) -> dict[str, str]:
     return {"backend": "mysql", "db_url": db_url}
-
-
-@attrs.frozen
-class Run:
-    """How a command ended.
-
-    Attributes:
-        status: its exit status; negative for a signal.
-        out: what it wrote to standard output.
-        err: what it wrote to standard error.
-    """
-
-    status: int
-    out: str
-    err: str
-
-
-def start(
-    *arguments: str | Path, environment: Mapping[str, str] | None = None
-) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [os.fspath(argument) for argument in arguments],
-        cwd=PROJECT,
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def end_of(process: subprocess.Popen[str]) -> Run:
-    try:
-        out, err = process.communicate(timeout=START_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        out, err = process.communicate()
-    return Run(process.returncode, out, err)
-
-
-@attrs.frozen
-class Refusal:
-    """A command that ends at once, and why.
-
-    Attributes:
-        message: what it says about it.
-        config: what is in the configuration file, None for a file that is missing.
-        flags: given on the command line.
-        environment: variables that are set.
-        status: how it ends.
-    """
-
-    message: str
-    config: Mapping[str, Any] | None = None
-    flags: tuple[str, ...] = ()
-    environment: Mapping[str, str] = attrs.field(factory=dict)
-    status: int = 1
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -13,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from notary import __version__
@@ -22,6 +20,7 @@ from tests.signer.clients import HEALTH, ask, client_context
 from tests.signer.harness import ALIAS, PASSPHRASE
 from tests.signer.processes import WITHOUT_RIGHTS, open_to_others
 from tests.support.authority import make_identity
+from tests.support.commands import Refusal, Run, end_of, start
 from tests.support.daemons import (
     FIXTURES,
     OUR_SIGNER,
@@ -35,7 +34,6 @@ from tests.support.daemons import (
 
 pytestmark = pytest.mark.integration
 
-PROJECT = FIXTURES.parent
 NAME = variable(ALIAS)
 WITH_PASSPHRASE = {NAME: PASSPHRASE}
 
@@ -53,64 +51,6 @@ def config(port: int = 0, **sections: Mapping[str, Any]) -> dict[str, Any]:
 
 def sqlite(path: Path) -> dict[str, str]:
     return {"backend": "sqlite3", "db_url": str(path), "default_alias": ALIAS}
-
-
-def start(
-    *arguments: str | Path, environment: Mapping[str, str] | None = None
-) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [os.fspath(argument) for argument in arguments],
-        cwd=PROJECT,
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-@attrs.frozen
-class Run:
-    """How a command ended.
-
-    Attributes:
-        status: its exit status; negative for a signal.
-        out: what it wrote to standard output.
-        err: what it wrote to standard error.
-    """
-
-    status: int
-    out: str
-    err: str
-
-
-def end_of(process: subprocess.Popen[str], seconds: float = START_SECONDS) -> Run:
-    try:
-        out, err = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
-    return Run(process.returncode, out, err)
-
-
-@attrs.frozen
-class Refusal:
-    """A command that ends at once, and why.
-
-    Attributes:
-        message: what it says about it.
-        config: what is in the configuration file, None for a file that is missing.
-        flags: given on the command line.
-        environment: variables that are set.
-        status: how it ends.
-    """
-
-    message: str
-    config: Mapping[str, Any] | None = None
-    flags: tuple[str, ...] = ()
-    environment: Mapping[str, str] = attrs.field(factory=dict)
-    status: int = 1
 
 
 @pytest.fixture(scope="module")
