@@ -25,7 +25,7 @@ from tests.support.daemons import (
 )
 from tests.support.pairs import run_pair
 
-pytest_plugins = ["tests.support.doors", "tests.support.mariadb"]
+pytest_plugins = ["tests.support.doors", "tests.support.mariadb", "tests.support.postgres"]
 
 PAIRS = {
     "pair-sqlite": ("ecdsa", None),

@@ -2,7 +2,8 @@
 
 The format for MySQL is that of the Go driver, ``user:password@tcp(host:port)/database?name=value``,
 since files written for the Go daemons have to load. User and password are taken as they are, so
-a password may hold any character; the last ``/`` and the last ``@`` before it count.
+a password may hold any character; the last ``/`` and the last ``@`` before it count. For
+PostgreSQL it is whatever libpq reads: a URL, or ``name=value`` pairs.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ from sqlalchemy import URL
 from notary.storage.interfaces import StorageError
 
 MYSQL = "mysql"
+POSTGRES = "postgres"
 SQLITE = "sqlite3"
 
 _EXAMPLE = "user:password@tcp(host:3306)/database?parseTime=true"
+_POSTGRES_EXAMPLE = "postgres://user:password@host:5432/database?sslmode=verify-full"
 _DSN = re.compile(
     r"""(?: (?P<user> [^:]* ) (?: : (?P<password> .* ) )? @ )?
         (?P<net> [a-z0-9]* ) (?: \( (?P<address> [^()]* ) \) )?
         / (?P<database> [^/?]+ ) (?: \? (?P<parameters> [^/]* ) )?""",
     re.VERBOSE | re.DOTALL,
 )
+_UNKNOWN_PARAMETER = re.compile(r"invalid (?:URI query parameter|connection option)[^\n]*")
 _TCP_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::(?P<port>\d{1,5}))?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -40,7 +44,8 @@ def engine_url(backend: str, db_url: str) -> URL:
 
     Args:
         backend: ``storage.backend``.
-        db_url: ``storage.db_url``: a Go DSN for MySQL and MariaDB, a path for SQLite.
+        db_url: ``storage.db_url``: a Go DSN for MySQL and MariaDB, a URL for PostgreSQL, a path for
+            SQLite.
 
     Raises:
         DSNError: the backend is none of these, or the DSN has a mistake.
@@ -49,11 +54,11 @@ def engine_url(backend: str, db_url: str) -> URL:
         return _mysql_url(db_url)
     if backend == SQLITE:
         return _sqlite_url(db_url)
-    if backend == "postgres":
-        raise DSNError(
-            "storage.backend: PostgreSQL is not supported by this version, use mysql or sqlite3"
-        )
-    raise DSNError(f"storage.backend: {backend!r} is no database with tables, use mysql or sqlite3")
+    if backend == POSTGRES:
+        return _postgres_url(db_url)
+    raise DSNError(
+        f"storage.backend: {backend!r} is no database with tables, use mysql, postgres or sqlite3"
+    )
 
 
 def _sqlite_url(path: str) -> URL:
@@ -65,6 +70,44 @@ def _sqlite_url(path: str) -> URL:
             'to keep nothing, set storage.backend to "memory"'
         )
     return URL.create("sqlite", database=path)
+
+
+def _postgres_url(conninfo: str) -> URL:
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError as error:
+        raise DSNError(
+            "storage.backend: 'postgres' needs a driver: pip install 'txnotary[postgres]'"
+        ) from error
+    try:
+        parts = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
+    except ProgrammingError as error:
+        unknown = _UNKNOWN_PARAMETER.search(str(error))  # all else may quote the password
+        reason = f"{unknown[0]}, use" if unknown else "not of the form"
+        raise DSNError(f"storage.db_url: {reason} {_POSTGRES_EXAMPLE}") from None
+    if "dbname" not in parts or "user" not in parts:
+        raise DSNError(f"storage.db_url: not of the form {_POSTGRES_EXAMPLE}")
+    user, password, database = (parts.pop(name, None) for name in ("user", "password", "dbname"))
+    hosts = parts.pop("host", "").split(",")
+    ports = parts.pop("port", "5432").split(",")
+    if len(ports) == 1:
+        ports *= len(hosts)
+    if len(ports) != len(hosts) or not all(port.isdecimal() for port in ports):
+        raise DSNError("storage.db_url: there must be one port, a number, or one for each host")
+    # As the Go driver: unencrypted only if that is asked for.
+    query: dict[str, str | tuple[str, ...]] = {"sslmode": "require", **parts}
+    if len(hosts) > 1:
+        query["host"] = tuple(f"{host}:{port}" for host, port in zip(hosts, ports, strict=True))
+    return URL.create(
+        "postgresql+psycopg",
+        username=user,
+        password=password,
+        host=hosts[0] if len(hosts) == 1 else None,
+        port=int(ports[0]) if len(hosts) == 1 else None,
+        database=database,
+        query=query,
+    )
 
 
 def _mysql_url(dsn: str) -> URL:

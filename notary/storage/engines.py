@@ -37,9 +37,12 @@ def create_engine_for(url: URL, connections: int = 4) -> Engine:
         "pool_timeout": _POOL_TIMEOUT,
         "hide_parameters": True,
     }
-    if url.get_backend_name() == "sqlite":
-        return _create_sqlite_engine(url, options)
-    return _create_mysql_engine(url, options)
+    makers = {
+        "sqlite": _create_sqlite_engine,
+        "postgresql": _create_postgres_engine,
+        "mysql": _create_mysql_engine,
+    }
+    return makers[url.get_backend_name()](url, options)
 
 
 def _create_mysql_engine(url: URL, options: dict[str, Any]) -> Engine:
@@ -78,6 +81,33 @@ def _tls_options(url: URL) -> dict[str, Any]:
             return {}  # PyMySQL's default: encrypted if the server can
         case _:
             return {"ssl_disabled": True}
+
+
+def _create_postgres_engine(url: URL, options: dict[str, Any]) -> Engine:
+    timeouts = {
+        "lock_timeout": _LOCK_TIMEOUT,
+        "statement_timeout": _TIMEOUTS["read_timeout"],
+        "idle_in_transaction_session_timeout": _TIMEOUTS["read_timeout"],
+    }
+    settings = [f"-c {name}={seconds}s" for name, seconds in timeouts.items()]
+    defaults: dict[str, Any] = {
+        "application_name": "txnotary",
+        "connect_timeout": _TIMEOUTS["connect_timeout"],
+        "tcp_user_timeout": _TIMEOUTS["write_timeout"] * 1000,
+        # What the operator says comes last and counts.
+        "options": " ".join([*settings, str(url.query.get("options", ""))]).strip(),
+        # Prepared statements do not survive a pooler between us and the database.
+        "prepare_threshold": None,
+    }
+    given = {name for name in url.query if name != "options"}
+    return create_engine(
+        url.difference_update_query(["options"]),
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_recycle=_RECYCLE,
+        connect_args={name: value for name, value in defaults.items() if name not in given},
+        **options,
+    )
 
 
 def _create_sqlite_engine(url: URL, options: dict[str, Any]) -> Engine:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, LargeBinary, and_, cast
+from sqlalchemy import Boolean, ColumnElement, Connection, Engine, LargeBinary, and_, cast
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import InternalTraversal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
@@ -17,12 +20,37 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def exactly(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    """Compare byte by byte; the plain comparison is there for the index.
+class exactly(ColumnElement[bool]):  # noqa: N801 - reads as an operator
+    """Compare a column with a name, byte by byte.
 
-    MySQL ignores trailing spaces, and on tables that the Go daemons made upper case as well.
+    MySQL ignores trailing spaces, and on tables that the Go daemons made upper case as well. There
+    the bytes are compared too; the plain comparison is there for the index.
     """
-    return and_(column == name, cast(column, LargeBinary) == name.encode())
+
+    inherit_cache = True
+    _traverse_internals: ClassVar = [
+        ("plain", InternalTraversal.dp_clauseelement),
+        ("bytes", InternalTraversal.dp_clauseelement),
+    ]
+    type = Boolean()
+
+    def __init__(self, column: ColumnElement[str], name: str) -> None:
+        self.plain = column == name
+        self.bytes = cast(column, LargeBinary) == name.encode()
+
+    def self_group(self, against: object = None) -> exactly:
+        """Stand for itself within AND and OR, whatever the database thinks of booleans."""
+        return self
+
+
+@compiles(exactly)
+def _compile_plain(element: exactly, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.plain, **options)
+
+
+@compiles(exactly, "mysql", "mariadb")
+def _compile_bytes(element: exactly, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(and_(element.plain, element.bytes).self_group(), **options)
 
 
 class SQLStore:

@@ -30,6 +30,21 @@ _TRY_AGAIN_CODES = {
     2006,  # the server has gone away
     2013,  # lost connection during query
 }
+_TRY_AGAIN_STATES = (
+    "08",  # connection exceptions
+    "40001",  # could not serialize
+    "40P01",  # deadlock
+    "55P03",  # waited for a lock too long
+    "57P",  # the server is shutting down or starting
+)
+"""What PostgreSQL's SQLSTATEs begin with."""
+
+_UNSTORABLE_STATES = (
+    "22001",  # data too long
+    "22003",  # number out of range
+    "22021",  # characters the database's encoding lacks
+    "54000",  # larger than a row can be
+)
 _UNSTORABLE_CODES = {
     1153,  # packet too large
     1264,  # number out of range
@@ -85,6 +100,7 @@ def _is_worth_another_try(error: DBAPIError) -> bool:
     return (
         error.connection_invalidated
         or _code(error) in _TRY_AGAIN_CODES
+        or _state(error).startswith(_TRY_AGAIN_STATES)
         or "database is locked" in str(error.orig)
     )
 
@@ -93,6 +109,11 @@ def _code(error: DBAPIError) -> object:
     """The number MySQL gave the error; None from other databases."""
     code = error.orig.args[0] if error.orig and error.orig.args else None
     return code if isinstance(code, int) else None
+
+
+def _state(error: DBAPIError) -> str:
+    """The SQLSTATE that PostgreSQL gave the error; empty from other databases."""
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 @contextmanager
@@ -109,6 +130,6 @@ def _translated(engine: Engine, error: SQLAlchemyError) -> StorageError:
     if not isinstance(error, DBAPIError):
         return StoreUnavailableError(f"the database {where} cannot be used: {error}")
     reason = " ".join(str(part) for part in error.orig.args) if error.orig else str(error)
-    if _code(error) in _UNSTORABLE_CODES:
+    if _code(error) in _UNSTORABLE_CODES or _state(error) in _UNSTORABLE_STATES:
         return UnstorableError(f"the database {where} cannot hold this: {reason}")
     return StoreUnavailableError(f"the database {where} cannot be used: {reason}")

@@ -23,6 +23,7 @@ from notary.storage.schema import changefeed, tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
 from tests.support.mariadb import Database, MariaDB
+from tests.support.postgres import Postgres
 
 THREADS = 8
 CACHED_BYTES = 100_000
@@ -85,13 +86,31 @@ def emptied_engine(shared_engine: Engine) -> Engine:
     return shared_engine
 
 
-@pytest.fixture(params=["memory", "cached", "sqlite", "mariadb"])
+@pytest.fixture(scope="session")
+def shared_postgres_engine(postgres: Postgres) -> Iterator[Engine]:
+    """A PostgreSQL database with the tables in it, made once."""
+    engine = create_engine_for(postgres.create_database().url, THREADS)
+    bootstrap(engine, SERVER)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_engine(shared_postgres_engine: Engine) -> Engine:
+    """The shared PostgreSQL database, its tables emptied."""
+    with shared_postgres_engine.begin() as connection:
+        connection.execute(delete(tuf_files))
+        connection.execute(delete(changefeed))
+    return shared_postgres_engine
+
+
+@pytest.fixture(params=["memory", "cached", "sqlite", "mariadb", "postgres"])
 def store(request: pytest.FixtureRequest, clock: Clock) -> IMetadataStore:
     """Each of the stores, empty."""
     if request.param == "memory":
         return MemoryMetadataStore(clock)
     if request.param == "cached":
         return CachedMetadataStore(MemoryMetadataStore(clock), CACHED_BYTES)
-    name = "emptied_engine" if request.param == "mariadb" else "sqlite_engine"
+    name = "emptied_engine" if request.param == "mariadb" else f"{request.param}_engine"
     engine = request.getfixturevalue(name)
     return SQLMetadataStore(engine, request.getfixturevalue("threads"), clock)

@@ -19,8 +19,14 @@ from notary.storage.keys.schema import private_keys
 from notary.storage.keys.sql import SQLKeyStore
 from tests.storage.conftest import THREADS
 from tests.support.mariadb import Database, MariaDB
+from tests.support.postgres import Postgres
 
-ENGINES = {"sqlite": "sqlite_engine", "mariadb": "emptied_engine", "go-table": "emptied_go_engine"}
+ENGINES = {
+    "sqlite": "sqlite_engine",
+    "mariadb": "emptied_engine",
+    "go-table": "emptied_go_engine",
+    "postgres": "postgres_engine",
+}
 """Names of fixtures, by what they stand for."""
 
 
@@ -91,6 +97,19 @@ def shared_engine(mariadb: MariaDB) -> Iterator[Engine]:
 def emptied_engine(shared_engine: Engine) -> Engine:
     """The shared database, its table emptied."""
     return emptied(shared_engine)
+
+
+@pytest.fixture(scope="session")
+def shared_postgres_engine(postgres: Postgres) -> Iterator[Engine]:
+    """A PostgreSQL database with the table in it, made once."""
+    with bootstrapped(postgres.create_database().url) as engine:
+        yield engine
+
+
+@pytest.fixture
+def postgres_engine(shared_postgres_engine: Engine) -> Engine:
+    """The shared PostgreSQL database, its table emptied."""
+    return emptied(shared_postgres_engine)
 
 
 @pytest.fixture
