@@ -27,14 +27,16 @@ from tests.support.pairs import run_pair
 
 pytest_plugins = ["tests.support.doors", "tests.support.mariadb", "tests.support.postgres"]
 
+LEAST_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 PAIRS = {
-    "pair-sqlite": ("ecdsa", None),
-    "pair-ecdsa": ("ecdsa", "SELECT, INSERT, UPDATE, DELETE"),
-    "pair-ed25519": ("ed25519", "SELECT, INSERT, UPDATE, DELETE"),
-    "pair-rsa": ("rsa", "SELECT, INSERT, UPDATE, DELETE"),
-    "pair-no-update": ("ecdsa", "SELECT, INSERT, DELETE"),
+    "pair-sqlite": ("ecdsa", None, None),
+    "pair-ecdsa": ("ecdsa", "mariadb", LEAST_RIGHTS),
+    "pair-ed25519": ("ed25519", "mariadb", LEAST_RIGHTS),
+    "pair-rsa": ("rsa", "mariadb", LEAST_RIGHTS),
+    "pair-no-update": ("ecdsa", "mariadb", "SELECT, INSERT, DELETE"),
+    "pair-postgres": ("ecdsa", "postgres", LEAST_RIGHTS),
 }
-"""Servers with a signer: the algorithm of its keys, and what its user may do on MariaDB."""
+"""Servers with a signer: the algorithm of its keys, its database, what its user may do there."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,9 +61,9 @@ def trust_server(
     directory = tmp_path_factory.mktemp(f"server-{request.param}")
     with ExitStack() as stack:
         if request.param in PAIRS:
-            algorithm, rights = PAIRS[request.param]
-            mariadb = request.getfixturevalue("mariadb") if rights else None
-            pair = run_pair(directory, algorithm=algorithm, mariadb=mariadb, rights=rights)
+            algorithm, kind, rights = PAIRS[request.param]
+            databases = request.getfixturevalue(kind) if kind else None
+            pair = run_pair(directory, algorithm=algorithm, databases=databases, rights=rights)
             yield stack.enter_context(pair).server
         else:
             program: str | Path = OUR_SERVER

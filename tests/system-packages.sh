@@ -4,7 +4,8 @@
 # says what is missing; the tests that need it are then skipped.
 set -eu
 
-PATH="$PATH:/usr/sbin" # where Debian keeps mariadbd, for users who do not have it in their PATH
+# Where Debian keeps mariadbd, and PostgreSQL's server.
+PATH="$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin)"
 packages=""
 
 need() { # need COMMAND PACKAGE
@@ -14,6 +15,7 @@ need() { # need COMMAND PACKAGE
 need notary notary
 need notary-server notary
 need mariadbd mariadb-server-core
+need postgres postgresql
 need my_print_defaults mariadb-client-core # for mariadb-install-db
 need openssl openssl
 need docker docker-cli

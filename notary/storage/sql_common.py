@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Engine, LargeBinary, and_, cast
 from sqlalchemy.ext.compiler import compiles
@@ -28,7 +28,7 @@ class exactly(ColumnElement[bool]):  # noqa: N801 - reads as an operator
     """
 
     inherit_cache = True
-    _traverse_internals: ClassVar = [
+    _traverse_internals = [
         ("plain", InternalTraversal.dp_clauseelement),
         ("bytes", InternalTraversal.dp_clauseelement),
     ]

@@ -42,7 +42,7 @@ def use(publisher: NotaryClient, reader: NotaryClient, gun: str, tag: str) -> No
 def test_each_signs_with_the_keys_of_the_other(
     mariadb: MariaDB, tmp_path: Path, algorithm: str, rounds: list[str]
 ) -> None:
-    plan = plan_pair(tmp_path, algorithm=algorithm, mariadb=mariadb)
+    plan = plan_pair(tmp_path, algorithm=algorithm, databases=mariadb)
     programs: dict[str, tuple[str | Path, str | Path]] = {
         "go": (find_program(REFERENCE_SERVER, "notary"), find_program(REFERENCE_SIGNER, "notary")),
         "ours": (OUR_SERVER, OUR_SIGNER),

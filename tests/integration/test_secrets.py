@@ -25,7 +25,7 @@ OTHER_PASSPHRASE = "another passphrase"
 def plan(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return plan_pair(
         tmp_path_factory.mktemp("secrets"),
-        mariadb=mariadb,
+        databases=mariadb,
         rights="SELECT, INSERT, DELETE",
         level="debug",
     )

@@ -109,7 +109,7 @@ def check(client: ApiClient, gun: str, targets: list[bytes]) -> None:
 def test_what_is_acknowledged_is_there_as_a_whole(mariadb: MariaDB, tmp_path: Path) -> None:
     """Every other outage is a crash."""
     rights = "SELECT, INSERT, UPDATE, DELETE"
-    plan = plan_pair(tmp_path, mariadb=mariadb, rights=rights, level="error")
+    plan = plan_pair(tmp_path, databases=mariadb, rights=rights, level="error")
     guns = [f"registry.example.com/outage/{number}" for number in range(COLLECTIONS)]
     with plan.run_server() as server, ThreadPoolExecutor(CLIENTS) as pool:
         publishers = [Publisher(server.port, guns[n::CLIENTS]) for n in range(CLIENTS)]

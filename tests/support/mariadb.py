@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pymysql
@@ -58,10 +58,13 @@ class MariaDB:
     """A database server that runs.
 
     Attributes:
+        backend: how configuration files name the kind.
         directory: holds its data, socket and log.
         port: the TCP port on 127.0.0.1.
         pid: its process.
     """
+
+    backend: ClassVar[str] = "mysql"
 
     directory: Path
     port: int

@@ -24,7 +24,9 @@ from tests.support.daemons import (
 )
 
 if TYPE_CHECKING:
-    from tests.support.mariadb import MariaDB  # a plugin of pytest, which imports it first
+    # Plugins of pytest, which imports them first.
+    from tests.support.mariadb import MariaDB
+    from tests.support.postgres import Postgres
 
 
 @attrs.frozen
@@ -79,7 +81,7 @@ def plan_pair(
     directory: Path,
     *,
     algorithm: str = "ecdsa",
-    mariadb: MariaDB | None = None,
+    databases: MariaDB | Postgres | None = None,
     rights: str | None = None,
     level: str = "info",
 ) -> Plan:
@@ -88,7 +90,7 @@ def plan_pair(
     Args:
         directory: for its files.
         algorithm: of the keys.
-        mariadb: where the databases are made, None for SQLite.
+        databases: where the databases are made, None for SQLite.
         rights: what the signer's user may do there; the server's may do everything but change
             tables. None for everything.
         level: of the logs.
@@ -97,24 +99,23 @@ def plan_pair(
         daemon: {"backend": "sqlite3", "db_url": str(directory / f"{daemon}.db")}
         for daemon in ("server", "signer")
     }
-    databases = {}
-    if mariadb is not None:
-        databases = {daemon: mariadb.create_database() for daemon in storages}
-        storages = {
-            daemon: {"backend": "mysql", "db_url": database.dsn}
-            for daemon, database in databases.items()
-        }
+    names = {}
+    if databases is not None:
+        for daemon in storages:
+            database = databases.create_database()
+            names[daemon] = database.name
+            storages[daemon] = {"backend": databases.backend, "db_url": database.dsn}
     trust = remote_trust(signer_port := free_port(), algorithm)
     server = server_config(server_port := free_port(), storages["server"], trust_service=trust)
     signer = signer_config(signer_port, storages["signer"])
     for config in (server, signer):
         config["logging"]["level"] = level
-    if mariadb is not None:
+    if databases is not None:
         bootstrap(OUR_SERVER, directory, server)
         bootstrap(OUR_SIGNER, directory, signer, "signer.json")
-    if mariadb is not None and rights is not None:
-        mariadb.grant(databases["server"].name, "SELECT, INSERT, UPDATE, DELETE")
-        mariadb.grant(databases["signer"].name, rights)
+        if rights is not None:
+            databases.grant(names["server"], "SELECT, INSERT, UPDATE, DELETE")
+            databases.grant(names["signer"], rights)
     return Plan(directory, server, server_port, signer, signer_port)
 
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import attrs
@@ -55,10 +55,13 @@ class Postgres:
     """A database server that runs.
 
     Attributes:
+        backend: how configuration files name the kind.
         directory: holds its data, socket and log.
         port: the TCP port on 127.0.0.1.
         pid: its process.
     """
+
+    backend: ClassVar[str] = "postgres"
 
     directory: Path
     port: int
@@ -77,6 +80,13 @@ class Postgres:
             dsn=f"postgres://{account}@127.0.0.1:{self.port}/{name}?sslmode=verify-ca"
             f"&sslrootcert={FIXTURES / 'root-ca.crt'}",
         )
+
+    def grant(self, name: str, rights: str) -> None:
+        """Take a database from its user, and let them only do this in it."""
+        self.execute(f"ALTER DATABASE {name} OWNER TO postgres")
+        self.execute(f"REASSIGN OWNED BY {name} TO postgres", name)
+        self.execute(f"GRANT {rights} ON ALL TABLES IN SCHEMA public TO {name}", name)
+        self.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}", name)
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run a statement as the administrator and return its rows."""
