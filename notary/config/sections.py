@@ -142,6 +142,31 @@ class Storage(Section):
             raise ValueError(f"is required by storage.backend {backend!r}")
         return _sqlite_path(db_url, info) if backend == "sqlite3" else db_url
 
+    tls_ca_file: ReadableFile | None = Field(
+        default=None,
+        description="Certificate authorities in PEM that the certificate and the name of the "
+        "database server are checked against; connections to it are then always encrypted. For "
+        "'mysql' and 'postgres'.",
+        examples=["../fixtures/root-ca.crt"],
+    )
+    client_cert_file: ReadableFile | None = Field(
+        default=None,
+        description="Certificate in PEM that the daemon shows to the database server. For 'mysql' "
+        "and 'postgres'.",
+        examples=["../fixtures/notary-server.crt"],
+    )
+    client_key_file: ReadableFile | None = Field(
+        default=None,
+        description="Private key of that certificate in PEM, unencrypted.",
+        examples=["../fixtures/notary-server.key"],
+    )
+
+    @field_validator("client_key_file")
+    @classmethod
+    def _needs_certificate(cls, key: Path | None, info: ValidationInfo[Any]) -> Path | None:
+        check_pair(key, info, "client_cert_file", "storage.client_cert_file")
+        return key
+
 
 def _sqlite_path(db_url: str, info: ValidationInfo[Any]) -> str:
     if db_url.startswith((":", "file:")) or "://" in db_url or "?" in db_url:

@@ -260,14 +260,7 @@ SERVER_SCHEMA = Schema.of(
         ("storage", "default_alias"): "belongs to notary-signer",
         **{
             ("storage", key): "belongs to RethinkDB, which is not supported"
-            for key in (
-                "database",
-                "username",
-                "password",
-                "tls_ca_file",
-                "client_cert_file",
-                "client_key_file",
-            )
+            for key in ("database", "username", "password")
         },
     },
 )

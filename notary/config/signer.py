@@ -72,14 +72,7 @@ SIGNER_SCHEMA = Schema.of(
         ("server", "http_addr"): "belongs to notary-server",
         **{
             ("storage", key): "belongs to RethinkDB, which is not supported"
-            for key in (
-                "database",
-                "username",
-                "password",
-                "tls_ca_file",
-                "client_cert_file",
-                "client_key_file",
-            )
+            for key in ("database", "username", "password")
         },
     },
     stand_ins={f"{PREFIX}_DEFAULT_ALIAS": ("storage", "default_alias")},

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from notary.storage.certificates import Certificates, tls_context
+from notary.storage.drivers import connect_mysql, connect_postgres, ping_postgres
 
 _TIMEOUTS = {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}
 """Seconds until a server that keeps silent counts as down, unless the URL says otherwise."""
@@ -19,6 +23,12 @@ _RECYCLE = 1800
 
 _POOL_TIMEOUT = 30
 """Seconds until a thread gives up waiting for a connection."""
+
+_TLS_FILES = ("tls_ca", "tls_cert", "tls_key")
+"""What names the files of `notary.storage.certificates.Certificates` in a MySQL URL."""
+
+_NOT_TO_BE_SHOWN = ["options", "sslpassword"]
+"""What of a PostgreSQL URL is handed to libpq apart, so that no message holds it."""
 
 WRITING = "notary_writing"
 """Execution option of a connection whose transaction is going to write."""
@@ -49,8 +59,8 @@ def _create_mysql_engine(url: URL, options: dict[str, Any]) -> Engine:
     settings = f"SET SESSION innodb_lock_wait_timeout = {_LOCK_TIMEOUT}"
     if "time_zone" in url.query:
         settings += f", SESSION time_zone = '{url.query['time_zone']}'"
-    return create_engine(
-        url.difference_update_query(["tls", "time_zone"]),
+    engine = create_engine(
+        url.difference_update_query(["tls", "time_zone", *_TLS_FILES]),
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         pool_recycle=_RECYCLE,
@@ -67,16 +77,19 @@ def _create_mysql_engine(url: URL, options: dict[str, Any]) -> Engine:
         **options,
     )
 
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _entry: Any, _args: Any, settings: dict[str, Any]) -> Any:
+        return connect_mysql(**settings)
+
+    return engine
+
 
 def _tls_options(url: URL) -> dict[str, Any]:
     match url.query.get("tls", "false"):
-        case "true":
-            return {"ssl": ssl.create_default_context()}
-        case "skip-verify":
-            context = ssl.create_default_context()
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            return {"ssl": context}
+        case "true" | "skip-verify" as mode:
+            files = (url.query.get(name) for name in _TLS_FILES)
+            certificates = Certificates(*(Path(str(file)) if file else None for file in files))
+            return {"ssl": tls_context(certificates, verify=mode == "true")}
         case "preferred":
             return {}  # PyMySQL's default: encrypted if the server can
         case _:
@@ -99,15 +112,26 @@ def _create_postgres_engine(url: URL, options: dict[str, Any]) -> Engine:
         # Prepared statements do not survive a pooler between us and the database.
         "prepare_threshold": None,
     }
-    given = {name for name in url.query if name != "options"}
-    return create_engine(
-        url.difference_update_query(["options"]),
+    if "sslpassword" in url.query:
+        defaults["sslpassword"] = str(url.query["sslpassword"])
+    given = set(url.query).difference(_NOT_TO_BE_SHOWN)
+    seconds = _TIMEOUTS["read_timeout"]
+    engine = create_engine(
+        url.difference_update_query(_NOT_TO_BE_SHOWN),
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         pool_recycle=_RECYCLE,
         connect_args={name: value for name, value in defaults.items() if name not in given},
         **options,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _entry: Any, args: Any, settings: dict[str, Any]) -> Any:
+        return connect_postgres(seconds, *args, **settings)
+
+    dialect: Any = engine.dialect
+    dialect.do_ping = partial(ping_postgres, dialect.do_ping)
+    return engine
 
 
 def _create_sqlite_engine(url: URL, options: dict[str, Any]) -> Engine:

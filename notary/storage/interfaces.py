@@ -95,6 +95,30 @@ class StoreUnavailableError(StorageError):
     """The store cannot answer now; the message says why, without any password."""
 
 
+class DatabaseUnreachableError(StoreUnavailableError):
+    """The database does not answer; it may, later."""
+
+
+class DatabaseAccessError(StoreUnavailableError):
+    """The database does not let this user in, or not do this."""
+
+
+class NoSuchDatabaseError(StoreUnavailableError):
+    """The database server has no database of this name."""
+
+
+class DatabaseReadOnlyError(StoreUnavailableError):
+    """The database can be read, and not be written to."""
+
+
+class DatabaseTLSError(StoreUnavailableError):
+    """The database and this daemon do not agree about TLS and certificates."""
+
+
+class DSNError(StorageError):
+    """The settings of a database cannot be used; the message never shows the password."""
+
+
 class IMetadataStore(Interface):
     """Holds the metadata files of all collections, by GUN, role and version.
 

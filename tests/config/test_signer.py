@@ -124,6 +124,17 @@ def test_server_needs(load_signer: LoadSigner, directory: Path, missing: str) ->
             f"storage.default_alias: a list {FROM} is a list where a string belongs",
         ),
         (
+            {"storage": {**MYSQL, "client_cert_file": "notary-signer.crt"}},
+            "storage.client_key_file: is not set although storage.client_cert_file is: set either "
+            "both or neither (set it in DIR/signer.json or as "
+            "NOTARY_SIGNER_STORAGE_CLIENT_KEY_FILE)",
+        ),
+        (
+            {"storage": {**MYSQL, "tls_ca_file": "absent.crt"}},
+            f"storage.tls_ca_file: 'absent.crt' {FROM} cannot be read: No such file or directory "
+            "(looked at 'DIR/absent.crt')",
+        ),
+        (
             {"logging": {"level": "verbose"}},
             f"logging.level: 'verbose' {FROM} is not one of 'debug', 'info', 'warning', 'error', "
             "'fatal', 'panic'",
@@ -147,6 +158,9 @@ OVERRIDES = {
     "server.grpc_addr": "[::1]:1",
     "storage.backend": "postgres",
     "storage.db_url": "postgres://elsewhere/db",
+    "storage.tls_ca_file": "token-ca.crt",
+    "storage.client_cert_file": "notary-server.crt",
+    "storage.client_key_file": "notary-server.key",
     "storage.default_alias": "other",
     "logging.level": "panic",
     "reporting.bugsnag.release_stage": "other",
@@ -263,14 +277,7 @@ RETHINKDB = "has no effect: belongs to RethinkDB, which is not supported (in FIL
         ({"repositories": {}}, "repositories: unknown key (in FILE)"),
         *(
             ({"storage": {**MYSQL, key: "hunter2"}}, f"storage.{key}: {RETHINKDB}")
-            for key in (
-                "database",
-                "username",
-                "password",
-                "tls_ca_file",
-                "client_cert_file",
-                "client_key_file",
-            )
+            for key in ("database", "username", "password")
         ),
         (
             {"storage": {**MYSQL, "defaultalias": "hunter2"}},
