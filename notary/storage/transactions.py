@@ -11,8 +11,10 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from notary.storage import faults
 from notary.storage.engines import WRITING
-from notary.storage.interfaces import StorageError, StoreUnavailableError, UnstorableError
+from notary.storage.faults import code_of, state_of
+from notary.storage.interfaces import DatabaseReadOnlyError
 
 _T = TypeVar("_T")
 
@@ -24,9 +26,12 @@ _PATIENCE = 10.0
 
 _TRY_AGAIN_CODES = {
     1020,  # the row changed since it was read (MariaDB's snapshot isolation)
+    1040,  # too many connections
     1047,  # a Galera node that is not ready
+    1053,  # the server is shutting down
     1205,  # waited for a lock too long
     1213,  # deadlock
+    1927,  # the connection was killed
     2006,  # the server has gone away
     2013,  # lost connection during query
 }
@@ -34,24 +39,11 @@ _TRY_AGAIN_STATES = (
     "08",  # connection exceptions
     "40001",  # could not serialize
     "40P01",  # deadlock
+    "53300",  # too many connections
     "55P03",  # waited for a lock too long
     "57P",  # the server is shutting down or starting
 )
 """What PostgreSQL's SQLSTATEs begin with."""
-
-_UNSTORABLE_STATES = (
-    "22001",  # data too long
-    "22003",  # number out of range
-    "22021",  # characters the database's encoding lacks
-    "54000",  # larger than a row can be
-)
-_UNSTORABLE_CODES = {
-    1153,  # packet too large
-    1264,  # number out of range
-    1267,  # cannot be compared with what the column's character set lacks
-    1366,  # characters the column's character set lacks
-    1406,  # data too long
-}
 
 
 def run_transaction(engine: Engine, transaction: Callable[[Connection], _T]) -> _T:
@@ -61,7 +53,8 @@ def run_transaction(engine: Engine, transaction: Callable[[Connection], _T]) -> 
     may happen even after a commit whose confirmation got lost.
 
     Raises:
-        StoreUnavailableError: the database refuses or cannot be reached.
+        StoreUnavailableError: the database refuses or cannot be reached; its subclasses in
+            `notary.storage.interfaces` tell why.
         UnstorableError: the database cannot hold what it was given.
     """
 
@@ -99,21 +92,10 @@ def _run_with_retries(engine: Engine, run: Callable[[], _T]) -> _T:
 def _is_worth_another_try(error: DBAPIError) -> bool:
     return (
         error.connection_invalidated
-        or _code(error) in _TRY_AGAIN_CODES
-        or _state(error).startswith(_TRY_AGAIN_STATES)
+        or code_of(error) in _TRY_AGAIN_CODES
+        or state_of(error).startswith(_TRY_AGAIN_STATES)
         or "database is locked" in str(error.orig)
     )
-
-
-def _code(error: DBAPIError) -> object:
-    """The number MySQL gave the error; None from other databases."""
-    code = error.orig.args[0] if error.orig and error.orig.args else None
-    return code if isinstance(code, int) else None
-
-
-def _state(error: DBAPIError) -> str:
-    """The SQLSTATE that PostgreSQL gave the error; empty from other databases."""
-    return getattr(error.orig, "sqlstate", None) or ""
 
 
 @contextmanager
@@ -122,14 +104,8 @@ def in_our_words(engine: Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise _translated(engine, error) from error
-
-
-def _translated(engine: Engine, error: SQLAlchemyError) -> StorageError:
-    where = engine.url.render_as_string(hide_password=True)
-    if not isinstance(error, DBAPIError):
-        return StoreUnavailableError(f"the database {where} cannot be used: {error}")
-    reason = " ".join(str(part) for part in error.orig.args) if error.orig else str(error)
-    if _code(error) in _UNSTORABLE_CODES or _state(error) in _UNSTORABLE_STATES:
-        return UnstorableError(f"the database {where} cannot hold this: {reason}")
-    return StoreUnavailableError(f"the database {where} cannot be used: {reason}")
+        ours = faults.in_our_words(error, engine.url)
+        if isinstance(ours, DatabaseReadOnlyError):
+            # After a failover its name may stand for another one, which new connections reach.
+            engine.dispose()
+        raise ours from error
