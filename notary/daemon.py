@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import platform
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +51,20 @@ class Daemon(MultiService):
         """Become part of an application, whose log `twistd` then writes as ours."""
         parent.setComponent(ILogObserver, self._observer)
         super().setServiceParent(parent)
+
+
+def give_up(reactor: Any, error: Exception) -> None:
+    """End the daemon in good order, but with exit status 1, since it cannot be of any use."""
+    _log.critical("{reason}", reason=str(error))
+    # `twistd` knows no other status than 0 for a reactor that was stopped.
+    atexit.register(_exit_in_vain)
+    reactor.stop()
+
+
+def _exit_in_vain() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def announce(warnings: Sequence[str]) -> None:

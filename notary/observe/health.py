@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
+Checks = Mapping[str, Callable[[], Deferred[None]]]
+"""What is asked of everything that is depended on, by the name of what would be missing."""
+
 CHECK_TIMEOUT = 5
 """Seconds after which a check that has not answered has failed."""
 
 
-async def failing_checks(
-    checks: Mapping[str, Callable[[], Deferred[None]]], clock: IReactorTime
-) -> dict[str, str]:
+async def failing_checks(checks: Checks, clock: IReactorTime) -> dict[str, str]:
     """Run named checks at the same time.
 
     Returns:

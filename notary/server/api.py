@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec
 
 import attrs
@@ -16,7 +17,7 @@ from twisted.web.http import INTERNAL_SERVER_ERROR, NOT_MODIFIED, OK, SERVICE_UN
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
 
-from notary.observe.health import failing_checks
+from notary.observe.health import Checks, failing_checks
 from notary.observe.metrics import CONTENT_TYPE_LATEST, RequestMetrics
 from notary.server.answers import render_error, render_json
 from notary.server.caching import CacheControl, render_file
@@ -101,6 +102,7 @@ class API:
         policy: what the operator decided.
         metrics: what `/metrics` shows.
         clock: tells the time.
+        checks: what health asks for besides the store's and the signer's own checks.
     """
 
     app = Klein()
@@ -115,6 +117,7 @@ class API:
         policy: Policy,
         metrics: RequestMetrics,
         clock: IReactorTime,
+        checks: Checks = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._publishing = publishing
@@ -123,7 +126,11 @@ class API:
         self._clock = clock
         self._keys = ServerKeys(store, signer)
         self._renewal = Renewal(store, signer, clock)
-        self._checks = {"DB operational": store.check, "Trust operational": signer.check}
+        self._checks: Checks = {
+            "DB operational": store.check,
+            "Trust operational": signer.check,
+            **checks,
+        }
 
     def check_gun(self, gun: str, *, writes: bool) -> None:
         """Refuse a collection that this server does not hold.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 from twisted.application.service import IService, MultiService
@@ -10,8 +11,10 @@ from twisted.logger import Logger
 
 from notary import daemon
 from notary.config import ConfigError, ServerConfig, load_server_config
+from notary.config.sections import Storage
 from notary.config.server import LocalTrust
 from notary.door import Door
+from notary.observe.health import Checks
 from notary.observe.metrics import RequestMetrics
 from notary.server.api import API, Policy
 from notary.server.caching import CacheControl
@@ -25,9 +28,11 @@ from notary.signing.remote import RemoteSigner
 from notary.signing.wire import ALPN
 from notary.storage.bootstrap import SERVER
 from notary.storage.cached import CachedMetadataStore
+from notary.storage.certificates import Certificates
 from notary.storage.interfaces import IMetadataStore, StorageError
 from notary.storage.memory import MemoryMetadataStore
-from notary.storage.opening import bootstrap_database, open_database
+from notary.storage.opening import DatabaseSettings, bootstrap_database, open_database
+from notary.storage.schema import tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
 from notary.tls import KeyPair, TLSError, client_context, server_context
@@ -56,7 +61,7 @@ def makeService(options: Options) -> IService:
     try:
         config = load_server_config(options["config"], os.environ)
         if options["bootstrap"]:
-            bootstrap_database(config.storage.backend, config.storage.db_url, SERVER)
+            bootstrap_database(_database(config.storage), SERVER)
             raise SystemExit(0)
         services = daemon.Daemon(options, config.logging.level)
         daemon.announce(config.warnings)
@@ -89,7 +94,7 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     judging = WorkerThreads(reactor, "judging", JUDGING_THREADS)
     judging.setServiceParent(services)
     signer = _signer(config, reactor, services)
-    store = _store(config, reactor, services)
+    store, checks = _store(config, reactor, services)
     metrics = RequestMetrics()
     max_age = config.caching.max_age
     policy = Policy(
@@ -100,7 +105,7 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     publishing = Publishing(
         store, signer, reactor, judging.run, config.repositories.max_version_step
     )
-    api = API(store, signer, publishing, policy, metrics, reactor)
+    api = API(store, signer, publishing, policy, metrics, reactor, checks)
     site = NotarySite(api.app.resource(), reactor, metrics, config.server.max_upload_bytes)
     server = config.server
     context = None
@@ -112,12 +117,25 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     )
 
 
-def _store(config: ServerConfig, reactor: Any, services: MultiService) -> IMetadataStore:
+def _database(storage: Storage) -> DatabaseSettings:
+    certificates = Certificates(
+        storage.tls_ca_file, storage.client_cert_file, storage.client_key_file
+    )
+    return DatabaseSettings(storage.backend, storage.db_url, certificates)
+
+
+def _store(
+    config: ServerConfig, reactor: Any, services: MultiService
+) -> tuple[IMetadataStore, Checks]:
+    """Return the store, and what else there is to watch about it."""
     if config.storage.backend == "memory":
-        return MemoryMetadataStore(reactor)
-    storage = config.storage
-    engine, threads = open_database(storage.backend, storage.db_url, SERVER, reactor, services)
-    return CachedMetadataStore(SQLMetadataStore(engine, threads, reactor), CACHED_BYTES)
+        return MemoryMetadataStore(reactor), {}
+    engine, threads = open_database(
+        _database(config.storage), SERVER, reactor, services, partial(daemon.give_up, reactor)
+    )
+    store = SQLMetadataStore(engine, threads, reactor)
+    writable = partial(store.check_writable, tuf_files)
+    return CachedMetadataStore(store, CACHED_BYTES), {"DB writable": writable}
 
 
 def _signer(config: ServerConfig, reactor: Any, services: MultiService) -> ISigner:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from twisted.logger import Logger
 
 from notary import daemon
 from notary.config import ConfigError, SignerConfig, load_signer_config
+from notary.config.sections import Storage
 from notary.door import Door
 from notary.signer.calls import Calls
 from notary.signer.main import SWITCHES
@@ -22,11 +24,12 @@ from notary.signer.protocol import SignerFactory
 from notary.signer.vault import KeyVault
 from notary.signing.wire import ALPN
 from notary.storage.bootstrap import SIGNER
+from notary.storage.certificates import Certificates
 from notary.storage.interfaces import StorageError
 from notary.storage.keys.interfaces import IKeyStore
 from notary.storage.keys.memory import MemoryKeyStore
 from notary.storage.keys.sql import SQLKeyStore
-from notary.storage.opening import bootstrap_database, open_database
+from notary.storage.opening import DatabaseSettings, bootstrap_database, open_database
 from notary.storage.threads import WorkerThreads
 from notary.tls import KeyPair, TLSError, server_context
 
@@ -53,7 +56,7 @@ def makeService(options: Options) -> IService:
     try:
         config = load_signer_config(options["config"], os.environ)
         if options["bootstrap"]:
-            bootstrap_database(config.storage.backend, config.storage.db_url, SIGNER)
+            bootstrap_database(_database(config.storage), SIGNER)
             raise SystemExit(0)
         services = daemon.Daemon(options, config.logging.level)
         daemon.announce(config.warnings)
@@ -117,9 +120,17 @@ def _protect_memory(debug: bool) -> None:
         ) from error
 
 
+def _database(storage: Storage) -> DatabaseSettings:
+    certificates = Certificates(
+        storage.tls_ca_file, storage.client_cert_file, storage.client_key_file
+    )
+    return DatabaseSettings(storage.backend, storage.db_url, certificates)
+
+
 def _store(config: SignerConfig, reactor: Any, services: MultiService) -> IKeyStore:
     if config.storage.backend == "memory":
         return MemoryKeyStore()
-    storage = config.storage
-    engine, threads = open_database(storage.backend, storage.db_url, SIGNER, reactor, services)
+    engine, threads = open_database(
+        _database(config.storage), SIGNER, reactor, services, partial(daemon.give_up, reactor)
+    )
     return SQLKeyStore(engine, threads, reactor)

@@ -6,11 +6,23 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Engine, LargeBinary, and_, cast
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Engine,
+    LargeBinary,
+    Table,
+    and_,
+    cast,
+    false,
+    insert,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import InternalTraversal
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from notary.storage.threads import WorkerThreads
@@ -53,6 +65,10 @@ def _compile_bytes(element: exactly, compiler: SQLCompiler, **options: Any) -> s
     return compiler.process(and_(element.plain, element.bytes).self_group(), **options)
 
 
+def _add_nothing(connection: Connection, table: Table) -> None:
+    connection.execute(insert(table).from_select(list(table.columns), select(table).where(false())))
+
+
 class SQLStore:
     """Runs queries and transactions in threads.
 
@@ -84,6 +100,16 @@ class SQLStore:
         return self._threads.run(
             run_transaction, self._engine, lambda c: transaction(c, *args, **kwargs)
         )
+
+    def check_writable(self, table: Table) -> Deferred[None]:
+        """Fire with None if rows can be added to a table.
+
+        Fails with `notary.storage.interfaces.StoreUnavailableError` if not; of SQLite, whose files
+        only one can write to at a time, it is not asked.
+        """
+        if self._engine.dialect.name == "sqlite":
+            return succeed(None)
+        return self._transact(_add_nothing, table)
 
     def _now(self) -> datetime:
         """Whole seconds, UTC without a time zone: as the Go daemons store it."""

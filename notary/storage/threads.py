@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
+import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -23,6 +26,32 @@ class ThreadsStoppedError(StoreUnavailableError):
     """Work was handed to threads that are not running."""
 
 
+class ThreadsBusyError(StoreUnavailableError):
+    """Work was given up before it had begun: there was too much of it."""
+
+
+@attrs.frozen
+class QueueLimits:
+    """How long a queue may get.
+
+    Attributes:
+        jobs: how many may wait for a thread.
+        seconds: how long each of them may.
+    """
+
+    jobs: int
+    seconds: float
+
+
+@attrs.define(eq=False)
+class _Job:
+    """Work, who waits for it, and until when it may be given up."""
+
+    work: Callable[[], Any]
+    waiting: Deferred[Any]
+    patience: IDelayedCall | None = None
+
+
 class WorkerThreads(Service):
     """A few threads for blocking work, running as long as the service does.
 
@@ -30,15 +59,21 @@ class WorkerThreads(Service):
         reactor: where results are delivered.
         name: tells these threads from others in logs and debuggers.
         size: how many jobs run at a time; more of them wait for their turn.
+        limits: of their queue; None for no limits.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: IReactorFromThreads, name: str, size: int) -> None:
+    def __init__(
+        self, reactor: Any, name: str, size: int, limits: QueueLimits | None = None
+    ) -> None:
         self._reactor = reactor
         self._label = name
+        self._size = size
+        self._limits = limits
         self._pool = ThreadPool(minthreads=0, maxthreads=size, name=name)
-        self._jobs = 0
+        self._queue: deque[_Job] = deque()
+        self._busy = 0
         self._all_done: Deferred[None] = Deferred()
 
     def startService(self) -> None:
@@ -66,18 +101,45 @@ class WorkerThreads(Service):
 
         Returns:
             A Deferred that fires with what the function returns, or fails with what it raises,
-            or with `ThreadsStoppedError` if the service is not running.
+            with `ThreadsStoppedError` if the service is not running, or with `ThreadsBusyError`
+            if the limits of the queue are reached; then the function does not run.
         """
         if not self.running:
             return fail(ThreadsStoppedError(f"the {self._label} threads are not running"))
-        self._jobs += 1
         waiting: Deferred[_T] = Deferred()
-        job = deferToThreadPool(self._reactor, self._pool, function, *args, **kwargs)
-        job.addBoth(self._deliver, waiting).addErrback(self._report)
-        job.addCallback(lambda _: self._finish_job())
+        job = _Job(partial(function, *args, **kwargs), waiting)
+        if self._busy < self._size:
+            self._begin(job)
+        elif self._limits is not None and len(self._queue) >= self._limits.jobs:
+            return fail(self._busy_error(f"{len(self._queue)} jobs wait already"))
+        else:
+            self._enqueue(job)
         return waiting
 
-    def _deliver(self, result: _T | Failure, waiting: Deferred[_T]) -> Failure | None:
+    def _enqueue(self, job: _Job) -> None:
+        self._queue.append(job)
+        if self._limits is not None:
+            job.patience = self._reactor.callLater(self._limits.seconds, self._give_up, job)
+
+    def _give_up(self, job: _Job) -> None:
+        assert self._limits is not None  # noqa: S101 - there is no patience without limits
+        self._queue.remove(job)
+        error = self._busy_error(f"this one has waited for {self._limits.seconds:g} seconds")
+        self._deliver(Failure(error), job.waiting)
+        self._tell_if_all_done()
+
+    def _busy_error(self, reason: str) -> ThreadsBusyError:
+        return ThreadsBusyError(f"the {self._label} threads are busy, and {reason}")
+
+    def _begin(self, job: _Job) -> None:
+        self._busy += 1
+        if job.patience is not None:
+            job.patience.cancel()
+        done = deferToThreadPool(self._reactor, self._pool, job.work)
+        done.addBoth(self._deliver, job.waiting).addErrback(self._report)
+        done.addCallback(lambda _: self._finish_job())
+
+    def _deliver(self, result: Any, waiting: Deferred[Any]) -> Failure | None:
         """Hand the result to whoever still waits; a failure nobody waits for is returned."""
         if not waiting.called:
             waiting.callback(result)
@@ -92,9 +154,11 @@ class WorkerThreads(Service):
         )
 
     def _finish_job(self) -> None:
-        self._jobs -= 1
+        self._busy -= 1
+        if self._queue:
+            self._begin(self._queue.popleft())
         self._tell_if_all_done()
 
     def _tell_if_all_done(self) -> None:
-        if not self.running and not self._jobs:
+        if not self.running and not self._busy and not self._queue and not self._all_done.called:
             self._all_done.callback(None)

@@ -69,8 +69,9 @@ def refusals(taken_port: int) -> dict[str, Refusal]:
             config(server={"http_addr": f"127.0.0.1:{taken_port}"}),
         ),
         "database away": Refusal(
-            f"notary:***@{REACHABLE_BY_NOBODY}/trust cannot be used: 2003 Can't connect",
+            f"notary:***@{REACHABLE_BY_NOBODY}/trust cannot be reached: 2003 Can't connect",
             config(storage=mysql(f"notary:hidden@tcp({REACHABLE_BY_NOBODY})/trust")),
+            ("-bootstrap",),
         ),
         "unknown flag": Refusal("-nonsense", config(), ("-nonsense",), status=2),
     }

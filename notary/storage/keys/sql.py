@@ -56,7 +56,7 @@ class SQLKeyStore(SQLStore):
 
     def check(self) -> Deferred[None]:
         """See `IKeyStore.check`."""
-        return self._query(check_txn)
+        return self._query(check_txn).addCallback(lambda _: self.check_writable(private_keys))
 
 
 def add_txn(connection: Connection, key: SealedKey, now: datetime) -> None:
