@@ -43,19 +43,19 @@ def postgres_url(conninfo: str, certificates: Certificates) -> URL:
         raise DSNError(f"storage.db_url: not of the form {_EXAMPLE}")
     user, password, database = (parts.pop(name, None) for name in ("user", "password", "dbname"))
     hosts = parts.pop("host", "").split(",")
-    ports = parts.pop("port", "5432").split(",")
+    ports = [port or "5432" for port in parts.pop("port", "").split(",")]
     if len(ports) == 1:
         ports *= len(hosts)
     if len(ports) != len(hosts) or not all(port.isdecimal() for port in ports):
         raise DSNError("storage.db_url: there must be one port, a number, or one for each host")
     # As the Go driver: unencrypted only if that is asked for.
-    query: dict[str, str | tuple[str, ...]] = {
+    query: dict[str, str] = {
         "sslmode": "require",
         **parts,
         **_tls_query(parts, certificates),
     }
     if len(hosts) > 1:
-        query["host"] = tuple(f"{host}:{port}" for host, port in zip(hosts, ports, strict=True))
+        query |= {"host": ",".join(hosts), "port": ",".join(ports)}
     return URL.create(
         "postgresql+psycopg",
         username=user,

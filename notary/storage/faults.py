@@ -61,7 +61,7 @@ _TLS = Fault(
     "storage.client_cert_file, and tls or sslmode in storage.db_url",
     codes=frozenset({2026}),  # TLS failed
     text="certificate verify failed|server certificate for|requires a valid client certificate"
-    "|does not support SSL|SSL error|no encryption|root certificate file|private key file"
+    "|does not support SSL|SSL error|root certificate file|private key file"
     "|certificate file|alert certificate required",
 )
 _ACCESS = Fault(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import getpass
 import itertools
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,27 +54,59 @@ class Database:
         return engine_url("mysql", self.dsn)
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class MariaDB:
-    """A database server that runs.
+    """A database server, running or not.
 
     Attributes:
         backend: how configuration files name the kind.
         directory: holds its data, socket and log.
         port: the TCP port on 127.0.0.1.
-        pid: its process.
+        options: what it is started with besides the usual.
     """
 
     backend: ClassVar[str] = "mysql"
 
     directory: Path
     port: int
-    pid: int
+    options: Sequence[str] = ()
+    _process: subprocess.Popen[bytes] | None = None
     _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), repr=False)
 
     @property
     def socket(self) -> Path:
         return self.directory / "socket"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers.
+
+        Raises:
+            MariaDBError: it does not.
+        """
+        self._process = _start(self.directory, self.port, self.options)
+        _wait_until_it_answers(self._process, self)
+
+    def stop(self) -> None:
+        """Stop it in good order, if it runs.
+
+        Raises:
+            MariaDBError: it did not end in time.
+        """
+        if self._process is not None:
+            _stop(self._process, self.directory)
+            self._process = None
+
+    def kill(self) -> None:
+        """Have it end at once, like ``kill -9``."""
+        self.send(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+        self._process = None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, such as SIGSTOP, after which it keeps silent, and SIGCONT."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def create_database(self, password: str = PASSWORD) -> Database:
         """Make an empty database and, of the same name, a user who may do everything in it."""
@@ -103,22 +136,34 @@ class MariaDB:
             return list(cursor.fetchall())
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDB]:
-    """A MariaDB server, started once; tests share it and make databases of their own."""
+@contextmanager
+def installed(*options: str) -> Iterator[MariaDB]:
+    """A server that does not run yet; it is stopped at the end."""
     install = find_program("mariadb-install-db", "mariadb-server-core")
-    server = find_program("mariadbd", "mariadb-server-core")
     # Not pytest's temporary directory: the path of a Unix socket has to be short.
     with tempfile.TemporaryDirectory(prefix="mariadb-") as name:
         directory = Path(name)
         _install(install, directory)
-        process = _start(server, directory, port := free_port())
+        mariadb = MariaDB(directory, free_port(), options)
         try:
-            mariadb = MariaDB(directory, port, process.pid)
-            _wait_until_it_answers(process, mariadb)
             yield mariadb
         finally:
-            _stop(process, directory)
+            mariadb.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A MariaDB server, started once; tests share it and make databases of their own."""
+    with installed("--innodb-flush-log-at-trx-commit=0") as mariadb:
+        mariadb.start()
+        yield mariadb
+
+
+@pytest.fixture
+def own_mariadb() -> Iterator[MariaDB]:
+    """A MariaDB server for one test, which starts it; what it commits survives a crash."""
+    with installed("--innodb-flush-log-at-trx-commit=1") as mariadb:
+        yield mariadb
 
 
 def _install(program: str, directory: Path) -> None:
@@ -141,8 +186,9 @@ def _install(program: str, directory: Path) -> None:
         raise MariaDBError(f"mariadb-install-db failed:\n{done.stdout}")
 
 
-def _start(program: str, directory: Path, port: int) -> subprocess.Popen[bytes]:
-    with (directory / "log").open("wb") as log:
+def _start(directory: Path, port: int, options: Sequence[str]) -> subprocess.Popen[bytes]:
+    program = find_program("mariadbd", "mariadb-server-core")
+    with (directory / "log").open("ab") as log:
         return subprocess.Popen(
             [
                 program,
@@ -156,9 +202,10 @@ def _start(program: str, directory: Path, port: int) -> subprocess.Popen[bytes]:
                 "--skip-name-resolve",
                 f"--ssl-cert={FIXTURES / 'notary-server.crt'}",
                 f"--ssl-key={FIXTURES / 'notary-server.key'}",
-                "--innodb-flush-log-at-trx-commit=0",
+                f"--ssl-ca={FIXTURES / 'root-ca.crt'}",
                 "--innodb-buffer-pool-size=64M",
                 "--innodb-log-file-size=256M",
+                *options,
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -180,6 +227,7 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], mariadb: MariaDB) -
 
 
 def _stop(process: subprocess.Popen[bytes], directory: Path) -> None:
+    process.send_signal(signal.SIGCONT)
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)

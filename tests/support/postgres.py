@@ -6,10 +6,12 @@ import getpass
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -22,6 +24,14 @@ from notary.storage.dsn import engine_url
 from tests.support.daemons import FIXTURES, find_program, free_port
 from tests.support.mariadb import PASSWORD, USER
 
+CERTIFIED = "certified"
+"""The role of users who have to show a certificate."""
+
+_ACCESS = f"""\
+local all postgres trust
+hostssl all +{CERTIFIED} 127.0.0.1/32 scram-sha-256 clientcert=verify-ca
+hostssl all all 127.0.0.1/32 scram-sha-256
+"""
 _PROGRAMS = "/usr/lib/postgresql"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
@@ -38,10 +48,12 @@ class PostgresDatabase:
 
     Attributes:
         name: what it is called.
-        dsn: how configuration files name it.
+        address: how configuration files name it, without anything about TLS.
+        dsn: the same, with it.
     """
 
     name: str
+    address: str
     dsn: str
 
     @property
@@ -50,23 +62,59 @@ class PostgresDatabase:
         return engine_url("postgres", self.dsn)
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Postgres:
-    """A database server that runs.
+    """A database server, running or not.
 
     Attributes:
         backend: how configuration files name the kind.
         directory: holds its data, socket and log.
         port: the TCP port on 127.0.0.1.
-        pid: its process.
+        options: settings besides the usual.
     """
 
     backend: ClassVar[str] = "postgres"
 
     directory: Path
     port: int
-    pid: int
+    options: Mapping[str, object] = attrs.field(factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
     _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), repr=False)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers.
+
+        Raises:
+            PostgresError: it does not.
+        """
+        self._process = _start(self.directory, self.port, self.options)
+        _wait_until_it_answers(self._process, self)
+
+    def stop(self) -> None:
+        """Stop it in good order, if it runs.
+
+        Raises:
+            PostgresError: it did not end in time.
+        """
+        if self._process is not None:
+            self.send(signal.SIGCONT)
+            _stop(self._process, self.directory)
+            self._process = None
+
+    def kill(self) -> None:
+        """Have it end at once, like ``kill -9``."""
+        self.send(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+        self._process = None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes, such as SIGSTOP, after which it keeps silent."""
+        assert self._process is not None
+        children = _children_of(self._process.pid)
+        for pid in (self._process.pid, *children):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def create_database(self, password: str = PASSWORD) -> PostgresDatabase:
         """Make an empty database and, of the same name, a user who owns it."""
@@ -75,10 +123,11 @@ class Postgres:
         self.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{quoted}'")
         self.execute(f"CREATE DATABASE {name} OWNER {name}")
         account = f"{name}:{quote(password, safe='')}"
+        address = f"postgres://{account}@127.0.0.1:{self.port}/{name}"
         return PostgresDatabase(
             name=name,
-            dsn=f"postgres://{account}@127.0.0.1:{self.port}/{name}?sslmode=verify-ca"
-            f"&sslrootcert={FIXTURES / 'root-ca.crt'}",
+            address=address,
+            dsn=f"{address}?sslmode=verify-ca&sslrootcert={FIXTURES / 'root-ca.crt'}",
         )
 
     def grant(self, name: str, rights: str) -> None:
@@ -100,29 +149,42 @@ class Postgres:
             return cursor.fetchall() if cursor.description else []
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server, started once; tests share it and make databases of their own."""
-    initdb, server = (_find(name) for name in ("initdb", "postgres"))
+@contextmanager
+def installed(**options: object) -> Iterator[Postgres]:
+    """A server that does not run yet; it is stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as name:
         directory = Path(name)
         for part in ("crt", "key"):
             shutil.copy(FIXTURES / f"notary-server.{part}", directory / f"server.{part}")
+        shutil.copy(FIXTURES / "root-ca.crt", directory / "root.crt")
         (directory / "server.key").chmod(0o600)
         account = _account()
         if account:
             for path in (directory, *directory.iterdir()):
                 shutil.chown(path, account)
-        _run([initdb, "-D", directory / "data", "-U", "postgres", "-A", "trust"], account)
-        hba = "local all postgres trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
-        (directory / "data" / "pg_hba.conf").write_text(hba)
-        process = _start(server, directory, port := free_port(), account)
+        _run([_find("initdb"), "-D", directory / "data", "-U", "postgres", "-A", "trust"], account)
+        (directory / "data" / "pg_hba.conf").write_text(_ACCESS)
+        postgres = Postgres(directory, free_port(), options)
         try:
-            postgres = Postgres(directory, port, process.pid)
-            _wait_until_it_answers(process, postgres)
             yield postgres
         finally:
-            _stop(process, directory)
+            postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, started once; tests share it and make databases of their own."""
+    with installed(fsync="off") as postgres:
+        postgres.start()
+        postgres.execute(f"CREATE ROLE {CERTIFIED}")
+        yield postgres
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for one test, which starts it."""
+    with installed() as postgres:
+        yield postgres
 
 
 def _find(name: str) -> str:
@@ -150,9 +212,8 @@ def _run(command: Sequence[str | Path], account: str | None) -> None:
         raise PostgresError(f"{command[0]} failed:\n{done.stdout}")
 
 
-def _start(
-    program: str, directory: Path, port: int, account: str | None
-) -> subprocess.Popen[bytes]:
+def _start(directory: Path, port: int, options: Mapping[str, object]) -> subprocess.Popen[bytes]:
+    program = _find("postgres")
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -160,13 +221,14 @@ def _start(
         "ssl": "on",
         "ssl_cert_file": directory / "server.crt",
         "ssl_key_file": directory / "server.key",
-        "fsync": "off",
+        "ssl_ca_file": directory / "root.crt",
         "max_connections": 200,
+        **options,
     }
-    with (directory / "log").open("wb") as log:
+    with (directory / "log").open("ab") as log:
         return subprocess.Popen(
             [program, "-D", directory / "data", *(f"--{k}={v}" for k, v in settings.items())],
-            user=account,
+            user=_account(),
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -192,13 +254,23 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], postgres: Postgres)
 
 
 def _stop(process: subprocess.Popen[bytes], directory: Path) -> None:
-    process.terminate()
+    process.send_signal(signal.SIGINT)  # it waits for no client
     try:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
         raise PostgresError(f"PostgreSQL did not stop:\n{_log(directory)}") from None
+
+
+def _children_of(parent: int) -> list[int]:
+    """The processes that a process has started, of which each has a session of its own."""
+    children = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                children.append(int(path.parent.name))
+    return children
 
 
 def _log(directory: Path) -> str:
