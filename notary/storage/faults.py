@@ -74,6 +74,14 @@ _ACCESS = Fault(
     "|authentication failed|role .* does not exist|is not permitted to log in"
     "|permission denied for database",
 )
+_READ_ONLY = Fault(
+    DatabaseReadOnlyError,
+    "is read-only",
+    "what it holds is served; make it writable, or let storage.db_url name a primary",
+    codes=frozenset({1290, 1792, 1836, 3100}),
+    states=("25006",),
+    text="readonly database",
+)
 _FAULTS: Sequence[Fault] = (
     Fault(
         UnstorableError,
@@ -105,14 +113,7 @@ _FAULTS: Sequence[Fault] = (
         states=("3D000",),
         text="database .* does not exist",
     ),
-    Fault(
-        DatabaseReadOnlyError,
-        "is read-only",
-        "what it holds is served; make it writable, or let storage.db_url name a primary",
-        codes=frozenset({1290, 1792, 1836, 3100}),
-        states=("25006",),
-        text="readonly database",
-    ),
+    _READ_ONLY,
 )
 _UNREACHABLE = Fault(
     DatabaseUnreachableError,
@@ -149,6 +150,11 @@ def code_of(error: DBAPIError) -> int | None:
 def state_of(error: DBAPIError) -> str:
     """Return the SQLSTATE that PostgreSQL gave an error; empty from other databases."""
     return getattr(error.orig, "sqlstate", None) or ""
+
+
+def is_read_only(error: DBAPIError) -> bool:
+    """Whether a database that can be read refuses to be written to."""
+    return _READ_ONLY.is_told_by(error)
 
 
 def in_our_words(error: SQLAlchemyError, url: URL) -> StorageError:

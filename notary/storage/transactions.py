@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from notary.storage import faults
 from notary.storage.engines import WRITING
 from notary.storage.faults import code_of, state_of
-from notary.storage.interfaces import DatabaseReadOnlyError
 
 _T = TypeVar("_T")
 
@@ -78,12 +77,18 @@ def run_query(engine: Engine, query: Callable[[Connection], _T]) -> _T:
 
 def _run_with_retries(engine: Engine, run: Callable[[], _T]) -> _T:
     give_up_at = time.monotonic() + _PATIENCE
+    reconnected = False
     with in_our_words(engine):
         for pause in _PAUSES:
             try:
                 return run()
             except DBAPIError as error:
-                if not _is_worth_another_try(error) or time.monotonic() > give_up_at:
+                if faults.is_read_only(error) and not reconnected:
+                    # Since then it may have become writable, or its name stand for another one,
+                    # which only new connections find out.
+                    engine.dispose()
+                    reconnected = True
+                elif not _is_worth_another_try(error) or time.monotonic() > give_up_at:
                     raise
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
         return run()
@@ -104,8 +109,4 @@ def in_our_words(engine: Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        ours = faults.in_our_words(error, engine.url)
-        if isinstance(ours, DatabaseReadOnlyError):
-            # After a failover its name may stand for another one, which new connections reach.
-            engine.dispose()
-        raise ours from error
+        raise faults.in_our_words(error, engine.url) from error

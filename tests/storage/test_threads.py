@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from threading import Event, current_thread, main_thread
 from typing import cast
 
 import pytest
+import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
@@ -14,7 +16,13 @@ from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, capturedLogs
 
 from notary.storage.interfaces import StoreUnavailableError
-from notary.storage.threads import ThreadsStoppedError, WorkerThreads
+from notary.storage.threads import (
+    QueueLimits,
+    ThreadsBusyError,
+    ThreadsStoppedError,
+    WorkerThreads,
+)
+from tests.support.clocks import ClockWithThreads
 
 SECONDS = 10.0
 
@@ -125,3 +133,106 @@ async def assert_refuses(threads: WorkerThreads) -> None:
     with pytest.raises(ThreadsStoppedError, match="the worker threads are not running") as caught:
         await refused
     assert isinstance(caught.value, StoreUnavailableError)
+
+
+class TestQueue:
+    """With one thread, which is busy."""
+
+    @pytest.fixture
+    def clock(self) -> ClockWithThreads:
+        return ClockWithThreads()
+
+    @pytest.fixture
+    def go_on(self) -> Event:
+        return Event()
+
+    @pytest.fixture
+    def busy(self, clock: ClockWithThreads, go_on: Event) -> Iterator[WorkerThreads]:
+        threads = WorkerThreads(clock, "worker", 1, QueueLimits(jobs=2, seconds=10.0))
+        threads.startService()
+        threads.run(go_on.wait, SECONDS)
+        yield threads
+        go_on.set()
+        pytest_twisted.blockon(threads.stopService())
+
+    @ensureDeferred
+    async def test_work_is_given_up_and_never_done(
+        self, busy: WorkerThreads, clock: ClockWithThreads, go_on: Event
+    ) -> None:
+        ran: list[str] = []
+        first = busy.run(ran.append, "first")
+        clock.advance(5)
+        second = busy.run(ran.append, "second")
+        clock.advance(4.9)
+        assert not first.called
+        clock.advance(0.1)
+        with pytest.raises(ThreadsBusyError, match="are busy, and this one has waited for 10 sec"):
+            await first
+        assert not second.called
+        go_on.set()
+        await second
+        assert ran == ["second"]
+        assert clock.getDelayedCalls() == []
+
+    @ensureDeferred
+    async def test_what_has_begun_is_not_given_up(
+        self, busy: WorkerThreads, clock: ClockWithThreads, go_on: Event
+    ) -> None:
+        both = Event()
+        second = busy.run(both.wait, SECONDS)
+        third = busy.run(len, "third")
+        go_on.set()
+        while len(clock.getDelayedCalls()) == 2:
+            await deferLater(reactor, 0.001)
+        clock.advance(10)
+        both.set()
+        assert await second is True
+        with pytest.raises(ThreadsBusyError):
+            await third
+
+    @ensureDeferred
+    async def test_no_more_may_wait_than_told(self, busy: WorkerThreads, go_on: Event) -> None:
+        waiting = [busy.run(len, "job") for _ in range(2)]
+        with pytest.raises(ThreadsBusyError, match="are busy, and 2 jobs wait already") as caught:
+            await busy.run(pytest.fail, "ran")
+        assert isinstance(caught.value, StoreUnavailableError)
+        go_on.set()
+        assert await gatherResults(waiting) == [3, 3]
+        assert await busy.run(len, "another") == 7
+
+    @ensureDeferred
+    async def test_jobs_are_done_in_the_order_they_came(
+        self, busy: WorkerThreads, go_on: Event
+    ) -> None:
+        ran: list[int] = []
+        waiting = [busy.run(ran.append, n) for n in range(2)]
+        go_on.set()
+        await gatherResults(waiting)
+        assert ran == [0, 1]
+
+    @ensureDeferred
+    async def test_giving_up_after_the_caller_has_gone(
+        self, busy: WorkerThreads, clock: ClockWithThreads
+    ) -> None:
+        waiting = busy.run(pytest.fail, "ran")
+        waiting.cancel()
+        with pytest.raises(CancelledError):
+            await waiting
+        clock.advance(10)
+        assert clock.getDelayedCalls() == []
+
+    @ensureDeferred
+    async def test_stopping_does_not_wait_for_what_was_given_up(
+        self, clock: ClockWithThreads, go_on: Event
+    ) -> None:
+        threads = WorkerThreads(clock, "worker", 1, QueueLimits(jobs=2, seconds=10.0))
+        threads.startService()
+        threads.run(go_on.wait, SECONDS)
+        waiting = threads.run(pytest.fail, "ran")
+        stopped = threads.stopService()
+        clock.advance(10)
+        with pytest.raises(ThreadsBusyError):
+            await waiting
+        assert not stopped.called
+        go_on.set()
+        await stopped
