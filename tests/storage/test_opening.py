@@ -173,7 +173,7 @@ class TestOpenDatabase:
     def open(self, services: MultiService, db_url: str, backend: str = "mysql") -> DatabaseThreads:
         settings = DatabaseSettings(backend, db_url, NO_CERTIFICATES)
         engine, threads = open_database(
-            settings, SERVER, reactor, services, lambda _: pytest.fail()
+            settings, SERVER, reactor, services, lambda error: pytest.fail(str(error))
         )
         engine.dispose()
         assert isinstance(threads, DatabaseThreads)
