@@ -132,14 +132,15 @@ class Publishing:
     async def _stored(
         self, gun: str, upload: Iterable[str]
     ) -> tuple[Mapping[str, StoredFile], Mapping[str, int]]:
+        roles = set(upload)
+        others = roles - {TIMESTAMP} | {SNAPSHOT}
         try:
-            timestamp = await self._store.newest(gun, TIMESTAMP)
+            timestamp, versions = await self._store.newest_with_versions(gun, TIMESTAMP, others)
         except FileNotStoredError:
             return {}, {}
-        head = await read_head(self._store, gun, timestamp)
-        roles = set(upload)
-        files = await read_files(self._store, gun, head, needed_roles(roles))
-        versions = await self._store.newest_versions(gun, roles - {TIMESTAMP} | {SNAPSHOT})
+        needed = needed_roles(roles)
+        head = await read_head(self._store, gun, timestamp, needed)
+        files = await read_files(self._store, gun, head, needed)
         return files, {**versions, TIMESTAMP: timestamp.version}
 
     async def _sign(

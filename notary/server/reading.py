@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 import attrs
@@ -29,12 +29,15 @@ class Head:
         timestamp: the same, read.
         snapshot_file: the snapshot as stored.
         snapshot: the same, read.
+        ahead: newest files that were read along with the snapshot, by role. They are current only
+            if the snapshot names them.
     """
 
     timestamp_file: StoredFile
     timestamp: Timestamp
     snapshot_file: StoredFile
     snapshot: Snapshot
+    ahead: Mapping[str, StoredFile] = attrs.field(factory=dict)
 
 
 def read_stored(gun: str, file: StoredFile, read: Callable[[Metadata], T]) -> T:
@@ -51,45 +54,57 @@ def read_stored(gun: str, file: StoredFile, read: Callable[[Metadata], T]) -> T:
         ) from error
 
 
-async def read_head(store: IMetadataStore, gun: str, file: StoredFile) -> Head:
+async def read_head(
+    store: IMetadataStore, gun: str, file: StoredFile, ahead: Collection[str] = ()
+) -> Head:
     """Return a collection's head, given its timestamp as stored.
+
+    Args:
+        store: where to look.
+        gun: the collection.
+        file: its timestamp.
+        ahead: the roles that `read_files` will be asked for, to spare it a query.
 
     Raises:
         DamagedFileError: the timestamp cannot be read, or the snapshot is missing or cannot be.
     """
     timestamp = read_stored(gun, file, Timestamp.read)
-    try:
-        snapshot = await store.by_checksum(gun, SNAPSHOT, timestamp.snapshot.sha256)
-    except FileNotStoredError as error:
+    found = await store.by_checksums(gun, {SNAPSHOT: timestamp.snapshot.sha256}, ahead)
+    if SNAPSHOT not in found:
         raise DamagedFileError(
             f"the snapshot that timestamp version {file.version} of {gun!r} names is missing"
-        ) from error
-    return Head(file, timestamp, snapshot, read_stored(gun, snapshot, Snapshot.read))
+        )
+    snapshot = found[SNAPSHOT]
+    return Head(file, timestamp, snapshot, read_stored(gun, snapshot, Snapshot.read), found)
 
 
 async def read_files(
-    store: IMetadataStore, gun: str, head: Head, roles: Iterable[str]
+    store: IMetadataStore, gun: str, head: Head, roles: Collection[str]
 ) -> Mapping[str, StoredFile]:
     """Return the current files of some roles by role; roles without one are left out.
 
     Raises:
         DamagedFileError: the snapshot names a file that is missing.
     """
-    files = {SNAPSHOT: head.snapshot_file}
-    wanted = set(roles)
-    checksums = {
-        role: head.snapshot.meta[role].sha256
-        for role in wanted - files.keys()
-        if role in head.snapshot.meta
+    named = head.snapshot.meta
+    checksums = {role: named[role].sha256 for role in roles if role in named and role != SNAPSHOT}
+    files = {
+        role: file
+        for role, file in head.ahead.items()
+        if role in checksums and file.sha256 == checksums[role]
     }
-    found = await store.by_checksums(gun, checksums) if checksums else {}
-    missing = checksums.keys() - found.keys()
+    if SNAPSHOT in roles:
+        files[SNAPSHOT] = head.snapshot_file
+    unknown = {role: checksums[role] for role in checksums.keys() - files.keys()}
+    if unknown:
+        files.update(await store.by_checksums(gun, unknown))
+    missing = checksums.keys() - files.keys()
     if missing:
         raise DamagedFileError(
             f"snapshot version {head.snapshot_file.version} of {gun!r} names files that are "
             f"missing: {', '.join(sorted(missing))}"
         )
-    return {role: file for role, file in {**files, **found}.items() if role in wanted}
+    return files
 
 
 async def read_under(
@@ -105,7 +120,8 @@ async def read_under(
     """
     if role == TIMESTAMP:
         return timestamp
-    files = await read_files(store, gun, await read_head(store, gun, timestamp), [role])
+    head = await read_head(store, gun, timestamp, [role])
+    files = await read_files(store, gun, head, [role])
     if role not in files:
         raise FileNotStoredError(f"{gun!r} has no role {role}")
     return files[role]

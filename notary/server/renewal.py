@@ -87,7 +87,8 @@ class Renewal:
         )
 
     async def _renew(self, gun: str) -> StoredFile:
-        head = await read_head(self._store, gun, await self._store.newest(gun, TIMESTAMP))
+        newest = await self._store.newest(gun, TIMESTAMP)
+        head = await read_head(self._store, gun, newest, [ROOT])
         stored = await read_files(self._store, gun, head, [ROOT])
         root = read_stored(gun, stored[ROOT], Root.read)
         now = utc_now(self._clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cachetools import LRUCache
 from twisted.internet.defer import Deferred
@@ -44,13 +44,13 @@ class CachedMetadataStore:
         return file
 
     def by_checksums(
-        self, gun: str, checksums: Mapping[str, str]
+        self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()
     ) -> Deferred[Mapping[str, StoredFile]]:
         """See `IMetadataStore.by_checksums`."""
-        return Deferred.fromCoroutine(self._by_checksums(gun, checksums))
+        return Deferred.fromCoroutine(self._by_checksums(gun, checksums, ahead))
 
     async def _by_checksums(
-        self, gun: str, checksums: Mapping[str, str]
+        self, gun: str, checksums: Mapping[str, str], ahead: Collection[str]
     ) -> Mapping[str, StoredFile]:
         files = {
             role: self._files[gun, role, checksum]
@@ -59,7 +59,8 @@ class CachedMetadataStore:
         }
         unknown = {role: checksums[role] for role in checksums.keys() - files.keys()}
         if unknown:
-            found = await self._store.by_checksums(gun, unknown)
+            ahead = set(ahead) - files.keys()
+            found = await self._store.by_checksums(gun, unknown, ahead)
             for file in found.values():
                 self._remember(gun, file)
             files.update(found)
@@ -81,9 +82,11 @@ class CachedMetadataStore:
         """See `IMetadataStore.newest`."""
         return self._store.newest(gun, role)
 
-    def newest_versions(self, gun: str, roles: Iterable[str]) -> Deferred[Mapping[str, int]]:
-        """See `IMetadataStore.newest_versions`."""
-        return self._store.newest_versions(gun, roles)
+    def newest_with_versions(
+        self, gun: str, role: str, others: Collection[str]
+    ) -> Deferred[tuple[StoredFile, Mapping[str, int]]]:
+        """See `IMetadataStore.newest_with_versions`."""
+        return self._store.newest_with_versions(gun, role, others)
 
     def by_version(self, gun: str, role: str, version: int) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_version`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
@@ -129,8 +129,13 @@ class IMetadataStore(Interface):
     def newest(gun: str, role: str) -> Deferred[StoredFile]:
         """Fire with the file of the highest version, or fail with `FileNotStoredError`."""
 
-    def newest_versions(gun: str, roles: Iterable[str]) -> Deferred[Mapping[str, int]]:
-        """Fire with the highest version of each role; roles without a file are left out."""
+    def newest_with_versions(
+        gun: str, role: str, others: Collection[str]
+    ) -> Deferred[tuple[StoredFile, Mapping[str, int]]]:
+        """Like `newest`, and fire with the highest versions of some other roles as well.
+
+        They come by role; roles without a file are left out.
+        """
 
     def by_version(gun: str, role: str, version: int) -> Deferred[StoredFile]:
         """Fire with the file of that version, or fail with `FileNotStoredError`."""
@@ -138,10 +143,16 @@ class IMetadataStore(Interface):
     def by_checksum(gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """Fire with the file of that sha256 (lower-case hex), or fail with `FileNotStoredError`."""
 
-    def by_checksums(gun: str, checksums: Mapping[str, str]) -> Deferred[Mapping[str, StoredFile]]:
-        """Fire with the files of several roles, given as role to sha256, by role.
+    def by_checksums(
+        gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()
+    ) -> Deferred[Mapping[str, StoredFile]]:
+        """Fire with the files of several roles, by role.
 
-        Files the store does not hold are left out.
+        Args:
+            gun: the collection.
+            checksums: role to sha256 (lower-case hex); files the store does not hold are left out.
+            ahead: more roles, whose checksums are not known yet. If the store has to look anyway
+                it may add their newest files, which need not be the current ones.
         """
 
     def publish(gun: str, files: Sequence[NewFile], base: int) -> Deferred[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -54,15 +54,16 @@ class MemoryMetadataStore:
     @_as_deferred
     def newest(self, gun: str, role: str) -> StoredFile:
         """See `IMetadataStore.newest`."""
-        versions = self._versions(gun, role)
-        if not versions:
-            raise FileNotStoredError(f"{gun} has no file of role {role}")
-        return versions[max(versions)]
+        return self._newest(gun, role)
 
     @_as_deferred
-    def newest_versions(self, gun: str, roles: Iterable[str]) -> Mapping[str, int]:
-        """See `IMetadataStore.newest_versions`."""
-        return {role: max(versions) for role in roles if (versions := self._versions(gun, role))}
+    def newest_with_versions(
+        self, gun: str, role: str, others: Collection[str]
+    ) -> tuple[StoredFile, Mapping[str, int]]:
+        """See `IMetadataStore.newest_with_versions`."""
+        newest = self._newest(gun, role)
+        versions = {other: self._versions(gun, other) for other in others}
+        return newest, {other: max(found) for other, found in versions.items() if found}
 
     @_as_deferred
     def by_version(self, gun: str, role: str, version: int) -> StoredFile:
@@ -81,9 +82,12 @@ class MemoryMetadataStore:
         raise FileNotStoredError(f"{gun} has no file of role {role} with checksum {checksum}")
 
     @_as_deferred
-    def by_checksums(self, gun: str, checksums: Mapping[str, str]) -> Mapping[str, StoredFile]:
+    def by_checksums(
+        self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()
+    ) -> Mapping[str, StoredFile]:
         """See `IMetadataStore.by_checksums`."""
-        return {
+        newest = {role: self._newest(gun, role) for role in ahead if self._versions(gun, role)}
+        return {role: file for role, file in newest.items() if role not in checksums} | {
             role: file
             for role, checksum in checksums.items()
             for file in self._versions(gun, role).values()
@@ -131,6 +135,12 @@ class MemoryMetadataStore:
     @_as_deferred
     def check(self) -> None:
         """See `IMetadataStore.check`: there is nothing that could fail."""
+
+    def _newest(self, gun: str, role: str) -> StoredFile:
+        versions = self._versions(gun, role)
+        if not versions:
+            raise FileNotStoredError(f"{gun} has no file of role {role}")
+        return versions[max(versions)]
 
     def _versions(self, gun: str, role: str) -> Mapping[int, StoredFile]:
         return self._files.get(gun, {}).get(role, {})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, ScalarSelect, Select, literal_column, select, union_all
 
 from notary.storage.interfaces import Change, FileNotStoredError, NewFile, StoredFile
 from notary.storage.schema import changefeed, tuf_files
@@ -15,7 +15,18 @@ from notary.storage.sql_common import exactly
 
 _T = TypeVar("_T")
 
+MOST_AHEAD = 20
+"""Files that are read ahead at the most."""
+
 _EPOCH = datetime.fromtimestamp(0, timezone.utc)
+
+_FILE_COLUMNS = (
+    tuf_files.c.role,
+    tuf_files.c.version,
+    tuf_files.c.data,
+    tuf_files.c.sha256,
+    tuf_files.c.created_at,
+)
 
 
 def batches(items: Sequence[_T], size: int = 100) -> Iterator[Sequence[_T]]:
@@ -35,23 +46,23 @@ def newest_txn(connection: Connection, gun: str, role: str) -> StoredFile:
     return _stored_file(found)
 
 
-def newest_versions_txn(
-    connection: Connection, gun: str, roles: Sequence[str]
-) -> Mapping[str, int]:
-    """See `IMetadataStore.newest_versions`. One look into the index per role."""
-    versions: dict[str, int] = {}
-    for batch in batches(roles):
-        newest = (
-            select(tuf_files.c.version)
-            .where(exactly(tuf_files.c.gun, gun), exactly(tuf_files.c.role, role))
-            .order_by(tuf_files.c.version.desc())
-            .limit(1)
-            .scalar_subquery()
-            for role in batch
-        )
-        row = connection.execute(select(*newest)).one()
-        versions |= {role: v for role, v in zip(batch, row, strict=True) if v is not None}
-    return versions
+def newest_with_versions_txn(
+    connection: Connection, gun: str, role: str, others: Collection[str]
+) -> tuple[StoredFile, Mapping[str, int]]:
+    """See `IMetadataStore.newest_with_versions`. One look into the index per role."""
+    first, *more = list(batches(sorted(others))) or [()]
+    newest = _files_of(gun, role).order_by(tuf_files.c.version.desc()).limit(1)
+    row = connection.execute(
+        newest.add_columns(*(_highest_version(gun, other) for other in first))
+    ).first()
+    if row is None:
+        raise FileNotStoredError(f"{gun} has no file of role {role}")
+    found = list(row[len(_FILE_COLUMNS) :])
+    for batch in more:
+        query = select(*(_highest_version(gun, other) for other in batch))
+        found += connection.execute(query).one()
+    versions = dict(zip(sorted(others), found, strict=True))
+    return _stored_file(row), {other: v for other, v in versions.items() if v is not None}
 
 
 def by_version_txn(connection: Connection, gun: str, role: str, version: int) -> StoredFile:
@@ -73,14 +84,23 @@ def by_checksum_txn(connection: Connection, gun: str, role: str, checksum: str) 
 
 
 def by_checksums_txn(
-    connection: Connection, gun: str, checksums: Mapping[str, str]
+    connection: Connection, gun: str, checksums: Mapping[str, str], ahead: Collection[str]
 ) -> Mapping[str, StoredFile]:
     """See `IMetadataStore.by_checksums`."""
     found: dict[str, StoredFile] = {}
+    newest = [
+        _files_of(gun, role)
+        .where(tuf_files.c.version == _highest_version(gun, role))
+        .add_columns(literal_column("1").label("is_ahead"))
+        for role in sorted(set(ahead) - checksums.keys())[:MOST_AHEAD]
+    ]
     for batch in batches(tuple(set(checksums.values()))):
-        for row in connection.execute(_files_of(gun).where(tuf_files.c.sha256.in_(batch))):
-            if checksums.get(row.role) == row.sha256:
+        query = _files_of(gun).where(tuf_files.c.sha256.in_(batch))
+        query = query.add_columns(literal_column("0").label("is_ahead"))
+        for row in connection.execute(union_all(query, *newest) if newest else query):
+            if row.is_ahead or checksums.get(row.role) == row.sha256:
                 found[row.role] = _stored_file(row)
+        newest = []
     return found
 
 
@@ -104,7 +124,7 @@ def changes_txn(
 
 def check_txn(connection: Connection) -> None:
     """See `IMetadataStore.check`."""
-    connection.execute(select(tuf_files.c.id).limit(1)).first()
+    connection.execute(select(tuf_files.c.id).where(tuf_files.c.id == 0)).first()
 
 
 def holds_all_txn(connection: Connection, gun: str, files: Sequence[NewFile]) -> bool:
@@ -122,11 +142,20 @@ def holds_all_txn(connection: Connection, gun: str, files: Sequence[NewFile]) ->
 
 
 def _files_of(gun: str, role: str | None = None) -> Select[Any]:
-    columns = tuf_files.c
-    query = select(
-        columns.role, columns.version, columns.data, columns.sha256, columns.created_at
-    ).where(exactly(columns.gun, gun))
-    return query if role is None else query.where(exactly(columns.role, role))
+    query = select(*_FILE_COLUMNS).where(exactly(tuf_files.c.gun, gun))
+    return query if role is None else query.where(exactly(tuf_files.c.role, role))
+
+
+def _highest_version(gun: str, role: str) -> ScalarSelect[int]:
+    """The last entry of the unique index; `max` would read all of them where bytes are compared."""
+    return (
+        select(tuf_files.c.version)
+        .where(exactly(tuf_files.c.gun, gun), exactly(tuf_files.c.role, role))
+        .order_by(tuf_files.c.version.desc())
+        .limit(1)
+        .correlate(None)
+        .scalar_subquery()
+    )
 
 
 def _stored_file(row: Row[Any]) -> StoredFile:

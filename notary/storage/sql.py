@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -30,9 +30,11 @@ class SQLMetadataStore(SQLStore):
         """See `IMetadataStore.newest`."""
         return self._query(reading.newest_txn, gun, role)
 
-    def newest_versions(self, gun: str, roles: Iterable[str]) -> Deferred[Mapping[str, int]]:
-        """See `IMetadataStore.newest_versions`."""
-        return self._query(reading.newest_versions_txn, gun, tuple(roles))
+    def newest_with_versions(
+        self, gun: str, role: str, others: Collection[str]
+    ) -> Deferred[tuple[StoredFile, Mapping[str, int]]]:
+        """See `IMetadataStore.newest_with_versions`."""
+        return self._query(reading.newest_with_versions_txn, gun, role, frozenset(others))
 
     def by_version(self, gun: str, role: str, version: int) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_version`."""
@@ -43,10 +45,10 @@ class SQLMetadataStore(SQLStore):
         return self._query(reading.by_checksum_txn, gun, role, checksum)
 
     def by_checksums(
-        self, gun: str, checksums: Mapping[str, str]
+        self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()
     ) -> Deferred[Mapping[str, StoredFile]]:
         """See `IMetadataStore.by_checksums`."""
-        return self._query(reading.by_checksums_txn, gun, dict(checksums))
+        return self._query(reading.by_checksums_txn, gun, dict(checksums), frozenset(ahead))
 
     def publish(self, gun: str, files: Sequence[NewFile], base: int) -> Deferred[None]:
         """See `IMetadataStore.publish`."""

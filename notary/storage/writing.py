@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select, text
@@ -43,10 +43,8 @@ def publish_txn(
     _lock_base(connection, gun, files, base)
     _refuse_what_exceeds_a_packet(connection, files)
     try:
-        # The driver makes one statement of it, or several if they are big.
-        connection.execute(
-            insert(tuf_files),
-            [
+        for batch in _statements(files):
+            rows = [
                 {
                     "created_at": now,
                     "updated_at": now,
@@ -56,9 +54,9 @@ def publish_txn(
                     "data": file.data,
                     "sha256": file.sha256,
                 }
-                for file in files
-            ],
-        )
+                for file in batch
+            ]
+            connection.execute(insert(tuf_files).values(rows))
     except IntegrityError as error:
         raise ConflictError(f"{gun} changed while it was published to") from error
     for file in files:
@@ -109,10 +107,31 @@ def _lock_base(connection: Connection, gun: str, files: Sequence[NewFile], base:
         )
 
 
+def _statements(files: Sequence[NewFile]) -> Iterator[Sequence[NewFile]]:
+    """Cut into what one statement each may hold: all of a publish, unless it is big.
+
+    Executing it with many parameters would leave that to the drivers, one of which sends a
+    statement for each row.
+    """
+    for batch in batches(files):
+        start, room = 0, _SURE_TO_FIT
+        for place, file in enumerate(batch):
+            room -= _needed(file)
+            if room < 0 and place > start:
+                yield batch[start:place]
+                start, room = place, _SURE_TO_FIT - _needed(file)
+        yield batch[start:]
+
+
+def _needed(file: NewFile) -> int:
+    """Bytes that the file takes in a statement: PyMySQL writes bytes in hexadecimal."""
+    return 2 * len(file.data) + _OTHER_COLUMNS
+
+
 def _refuse_what_exceeds_a_packet(connection: Connection, files: Sequence[NewFile]) -> None:
     """Raise `UnstorableError` where MySQL would only close the connection."""
     largest = max(files, key=lambda file: len(file.data))
-    needed = 2 * len(largest.data) + _OTHER_COLUMNS  # PyMySQL writes bytes in hexadecimal
+    needed = _needed(largest)
     if connection.dialect.name != "mysql" or needed < _SURE_TO_FIT:
         return
     limit = connection.execute(text("SELECT @@max_allowed_packet")).scalar_one()

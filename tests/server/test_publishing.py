@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from twisted.internet.defer import Deferred
 
 from notary.server.publishing import BIG_UPLOAD, HUGE_UPLOAD
 from notary.server.upload import read_upload
@@ -15,12 +16,13 @@ from notary.storage.interfaces import NewFile, UnstorableError
 from tests.server.harness import GUN, MAX_BODY, Service, base, log_lines, result_of
 from tests.support.fakes import HeldSigner, WrongSigner
 from tests.support.forge import Collection, Files, Key, canonical, file_meta, multipart
+from tests.support.stores import newest_versions
 
 ROLES = ("root", "targets", "snapshot", "timestamp", "targets/a")
 
 
 def assert_nothing_changed(service: Service, versions: dict[str, int] | None = None) -> None:
-    found = result_of(service.store.inner.newest_versions(GUN, ROLES))
+    found = result_of(Deferred.fromCoroutine(newest_versions(service.store.inner, GUN, ROLES)))
     assert found == (versions or {})
     changes = result_of(service.store.inner.changes(GUN, None, 10))
     assert len(changes) == (1 if versions else 0)

@@ -99,6 +99,30 @@ def test_finds_the_snapshot_by_the_checksum_in_the_timestamp(service: Service) -
     assert service.version("snapshot") == 1
 
 
+@pytest.mark.parametrize("role", ["root", "targets", "snapshot"])
+def test_asks_twice_for_a_current_file(service: Service, role: str) -> None:
+    service.published()
+    service.store.asked.clear()
+    result_of(Deferred.fromCoroutine(read_current(service.store, GUN, role)))
+    assert service.store.asked == ["newest", "by_checksums"]
+
+
+def test_a_file_that_was_read_ahead_is_not_served_if_another_is_current(service: Service) -> None:
+    collection = service.published()
+    result_of(service.store.publish(GUN, [NewFile("targets", 9, collection.targets(9))], 1))
+    service.store.asked.clear()
+    file = result_of(Deferred.fromCoroutine(read_current(service.store, GUN, "targets")))
+    assert file.version == 1
+    assert service.store.asked == ["newest", "by_checksums", "by_checksums"]
+
+
+def test_a_file_of_no_snapshot_is_not_served_though_it_was_read_ahead(service: Service) -> None:
+    service.published()
+    result_of(service.store.publish(GUN, [NewFile("targets/a", 1, b"{}")], 1))
+    with pytest.raises(FileNotStoredError, match=r"has no role targets/a"):
+        result_of(Deferred.fromCoroutine(read_current(service.store, GUN, "targets/a")))
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"signed":{}}', b'{"signed":null}'])
 @pytest.mark.parametrize(
     ("role", "asked"),

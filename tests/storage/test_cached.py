@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pytest
 import pytest_twisted
@@ -27,10 +27,10 @@ class CountingStore(MemoryMetadataStore):
         return super().by_checksum(gun, role, checksum)
 
     def by_checksums(
-        self, gun: str, checksums: Mapping[str, str]
+        self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()
     ) -> Deferred[Mapping[str, StoredFile]]:
         self.asked += len(checksums)
-        return super().by_checksums(gun, checksums)
+        return super().by_checksums(gun, checksums, ahead)
 
 
 @pytest.fixture
@@ -55,6 +55,41 @@ async def test_a_file_is_asked_for_once(store: CachedMetadataStore, behind: Coun
     assert behind.asked == 2
     await store.by_checksum(GUN, "targets", targets.sha256)
     assert behind.asked == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_read_ahead_is_kept_too(
+    store: CachedMetadataStore, behind: CountingStore
+) -> None:
+    root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
+    await store.publish(GUN, [root, targets], 0)
+    first = await store.by_checksums(GUN, {"root": root.sha256}, ["targets"])
+    assert set(first) == {"root", "targets"}
+    assert await store.by_checksum(GUN, "targets", targets.sha256) == first["targets"]
+    assert behind.asked == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_is_read_ahead_of_what_is_known(
+    store: CachedMetadataStore, behind: CountingStore
+) -> None:
+    root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
+    await store.publish(GUN, [root, targets], 0)
+    first = await store.by_checksum(GUN, "root", root.sha256)
+    assert await store.by_checksums(GUN, {"root": root.sha256}, ["targets"]) == {"root": first}
+    assert behind.asked == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_newer_file_is_no_substitute_for_a_known_one(
+    store: CachedMetadataStore, behind: CountingStore
+) -> None:
+    old, new, other = NewFile("root", 1, b"1"), NewFile("root", 2, b"2"), NewFile("targets", 1, b"")
+    await store.publish(GUN, [old, other], 0)
+    await store.publish(GUN, [new], 0)
+    first = await store.by_checksum(GUN, "root", old.sha256)
+    wanted = {"root": old.sha256, "targets": other.sha256}
+    assert (await store.by_checksums(GUN, wanted, ["root"]))["root"] == first
 
 
 @pytest_twisted.ensureDeferred

@@ -18,6 +18,7 @@ from notary.storage.interfaces import (
     NewFile,
     UnstorableError,
 )
+from tests.support.stores import newest_versions
 
 GUN = "docker.io/library/alpine"
 
@@ -46,7 +47,7 @@ def checksum(data: bytes) -> str:
 
 
 async def assert_empty(store: IMetadataStore, gun: str) -> None:
-    assert await store.newest_versions(gun, ["root", "targets", "snapshot", "timestamp"]) == {}
+    assert await newest_versions(store, gun, ["root", "targets", "snapshot", "timestamp"]) == {}
 
 
 class TestMetadataStore:
@@ -62,7 +63,10 @@ class TestMetadataStore:
             await store.by_version(GUN, "root", 1)
         with pytest.raises(FileNotStoredError, match=f"{GUN}.*root.*{checksum(b'')}"):
             await store.by_checksum(GUN, "root", checksum(b""))
+        with pytest.raises(FileNotStoredError, match=f"{GUN} has no file of role timestamp"):
+            await store.newest_with_versions(GUN, "timestamp", ["root"])
         assert await store.by_checksums(GUN, {"root": checksum(b"")}) == {}
+        assert await store.by_checksums(GUN, {"root": checksum(b"")}, ["targets"]) == {}
         assert await store.changes(None, None, 10) == []
 
     @ensureDeferred
@@ -80,7 +84,7 @@ class TestMetadataStore:
         assert await store.by_version(GUN, "root", 7) == newest
         assert await store.by_checksum(GUN, "root", checksum(data)) == newest
         assert await store.by_checksums(GUN, {"root": checksum(data)}) == {"root": newest}
-        assert await store.newest_versions(GUN, ["root"]) == {"root": 7}
+        assert await newest_versions(store, GUN, ["root"]) == {"root": 7}
 
     @ensureDeferred
     async def test_remembers_when_in_whole_seconds(
@@ -101,7 +105,7 @@ class TestMetadataStore:
         for base, version in [(0, 2), (2, 9), (9, 10), (10, 100)]:
             await store.publish(GUN, collection(version), base)
         assert (await store.newest(GUN, "targets")).version == 100
-        assert await store.newest_versions(GUN, ["targets", "targets/a"]) == {"targets": 100}
+        assert await newest_versions(store, GUN, ["targets", "targets/a"]) == {"targets": 100}
         assert (await store.by_version(GUN, "targets", 9)).data == b"targets 9 "
 
     @ensureDeferred
@@ -124,7 +128,56 @@ class TestMetadataStore:
         found = await store.by_checksums(GUN, wanted)
         assert {role: file.data for role, file in found.items()} == {f.role: f.data for f in files}
         assert {file.role for file in found.values()} == set(found)
-        assert await store.newest_versions(GUN, iter(names)) == dict.fromkeys(names, 1)
+        newest, versions = await store.newest_with_versions(GUN, "timestamp", [*names, "none"])
+        assert newest == found["timestamp"]
+        assert versions == dict.fromkeys(names, 1)
+
+    @ensureDeferred
+    async def test_tells_the_highest_versions_of_other_roles(self, store: IMetadataStore) -> None:
+        await store.publish(GUN, [*collection(2), NewFile("targets/a", 7, b"a")], 0)
+        await store.publish(GUN, [NewFile("targets", 10, b"t"), NewFile("timestamp", 9, b"")], 2)
+        await store.publish("other", collection(99), 0)
+        asked = frozenset({"targets", "root", "targets/a", "targets/b", "Root"})
+        newest, versions = await store.newest_with_versions(GUN, "timestamp", asked)
+        assert newest == await store.newest(GUN, "timestamp")
+        assert versions == {"root": 2, "targets": 10, "targets/a": 7}
+        assert await store.newest_with_versions(GUN, "timestamp", ()) == (newest, {})
+
+    @ensureDeferred
+    async def test_adds_the_newest_files_of_roles_read_ahead(self, store: IMetadataStore) -> None:
+        for version in (1, 2):
+            await store.publish(GUN, collection(version, "targets/a"), version - 1)
+            await store.publish("other", collection(version, by="other"), version - 1)
+        roles = ["root", "snapshot", "targets", "targets/a"]
+        newest = {role: await store.newest(GUN, role) for role in roles}
+        old = await store.by_version(GUN, "snapshot", 1)
+
+        ahead = ["root", "snapshot", "targets/a", "targets/none"]
+        found = await store.by_checksums(GUN, {"snapshot": old.sha256}, ahead)
+        assert found == {
+            "snapshot": old,
+            "root": newest["root"],
+            "targets/a": newest["targets/a"],
+        }
+
+    @ensureDeferred
+    async def test_reads_ahead_even_if_a_checksum_is_unknown(self, store: IMetadataStore) -> None:
+        await store.publish(GUN, collection(1), 0)
+        found = await store.by_checksums(GUN, {"snapshot": checksum(b"")}, ["root"])
+        assert found == {"root": await store.newest(GUN, "root")}
+
+    @ensureDeferred
+    async def test_reads_ahead_what_looks_like_the_file_asked_for(
+        self, store: IMetadataStore
+    ) -> None:
+        await store.publish(GUN, [NewFile("targets/a", 1, b"same")], 0)
+        await store.publish(GUN, [NewFile("targets/b", 1, b"same")], 0)
+        await store.publish(GUN, [NewFile("targets/b", 2, b"newer")], 0)
+        found = await store.by_checksums(GUN, {"targets/a": checksum(b"same")}, ["targets/b"])
+        assert {role: file.version for role, file in found.items()} == {
+            "targets/a": 1,
+            "targets/b": 2,
+        }
 
     @ensureDeferred
     async def test_roles_may_have_equal_files(self, store: IMetadataStore) -> None:
@@ -162,7 +215,7 @@ class TestPublish:
         with pytest.raises(ConflictError, match=GUN):
             await store.publish(GUN, files, base)
         roles = [file.role for file in collection(1)]
-        assert await store.newest_versions(GUN, roles) == dict.fromkeys(roles, 2)
+        assert await newest_versions(store, GUN, roles) == dict.fromkeys(roles, 2)
         assert (await store.newest(GUN, "root")).data == b"root 2 "
         assert len(await store.changes(None, None, 10)) == 2
 
@@ -184,7 +237,7 @@ class TestPublish:
     async def test_a_collection_keeps_its_other_roles(self, store: IMetadataStore) -> None:
         await store.publish(GUN, collection(1), 0)
         await store.publish(GUN, [NewFile("timestamp", 2, b"re-signed")], 1)
-        assert await store.newest_versions(GUN, ["root", "timestamp"]) == {
+        assert await newest_versions(store, GUN, ["root", "timestamp"]) == {
             "root": 1,
             "timestamp": 2,
         }
@@ -193,7 +246,7 @@ class TestPublish:
     async def test_without_a_timestamp_nothing_is_announced(self, store: IMetadataStore) -> None:
         await store.publish(GUN, collection(1), 0)
         await store.publish(GUN, [NewFile("targets", 2, b"")], 1)
-        assert await store.newest_versions(GUN, ["targets"]) == {"targets": 2}
+        assert await newest_versions(store, GUN, ["targets"]) == {"targets": 2}
         assert len(await store.changes(None, None, 10)) == 1
 
     @pytest.mark.parametrize(
@@ -245,7 +298,7 @@ class TestExactNames:
     @ensureDeferred
     async def test_roles(self, store: IMetadataStore, one: str, other: str) -> None:
         await store.publish(GUN, [NewFile(one, 2, b"one")], 0)
-        assert await store.newest_versions(GUN, [one, other]) == {one: 2}
+        assert await newest_versions(store, GUN, [one, other]) == {one: 2}
         with pytest.raises(FileNotStoredError):
             await store.newest(GUN, other)
         with pytest.raises(FileNotStoredError):
@@ -261,7 +314,7 @@ class TestExactNames:
             await store.newest(GUN, "root ")
         assert await store.by_checksums(GUN, {"root ": checksum(b"root 1 ")}) == {}
         await store.delete(GUN + " ")
-        assert await store.newest_versions(GUN, ["root"]) == {"root": 1}
+        assert await newest_versions(store, GUN, ["root"]) == {"root": 1}
 
 
 class TestDelete:

@@ -34,6 +34,7 @@ from notary.storage.transactions import run_query, run_transaction
 from notary.storage.writing import publish_txn
 from tests.support.daemons import free_port
 from tests.support.mariadb import PASSWORD, Database, MariaDB
+from tests.support.stores import newest_versions
 
 GUN = "host/app"
 
@@ -258,4 +259,4 @@ class TestBigFiles:
         files = [*timestamp(1), NewFile("targets", 1, data)]
         with pytest.raises(UnstorableError, match=r"'targets'.*max_allowed_packet.* is 16777216"):
             await store.publish(GUN, files, 0)
-        assert await store.newest_versions(GUN, ["targets", "timestamp"]) == {}
+        assert await newest_versions(store, GUN, ["targets", "timestamp"]) == {}

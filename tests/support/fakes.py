@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -152,9 +152,14 @@ class SwitchedStore:
         found = self._ask("newest", lambda: self.inner.newest(gun, role))
         return found.addCallback(self._replace)
 
-    def newest_versions(self, gun: str, roles: Iterable[str]) -> Deferred[Mapping[str, int]]:
-        """See `IMetadataStore.newest_versions`."""
-        return self._ask("newest_versions", lambda: self.inner.newest_versions(gun, roles))
+    def newest_with_versions(
+        self, gun: str, role: str, others: Collection[str]
+    ) -> Deferred[tuple[StoredFile, Mapping[str, int]]]:
+        """See `IMetadataStore.newest_with_versions`."""
+        found = self._ask(
+            "newest_with_versions", lambda: self.inner.newest_with_versions(gun, role, others)
+        )
+        return found.addCallback(lambda newest: (self._replace(newest[0]), newest[1]))
 
     def by_version(self, gun: str, role: str, version: int) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_version`."""
@@ -168,15 +173,13 @@ class SwitchedStore:
         return found.addCallback(self._replace)
 
     def by_checksums(
-        self, gun: str, checksums: Mapping[str, str]
+        self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()
     ) -> Deferred[Mapping[str, StoredFile]]:
         """See `IMetadataStore.by_checksums`."""
-        kept = {
-            role: checksum
-            for role, checksum in checksums.items()
-            if self.replaced.get(role, b"") is not None
-        }
-        found = self._ask("by_checksums", lambda: self.inner.by_checksums(gun, kept))
+        lost = {role for role, data in self.replaced.items() if data is None}
+        kept = {role: checksum for role, checksum in checksums.items() if role not in lost}
+        kept_ahead = set(ahead) - lost
+        found = self._ask("by_checksums", lambda: self.inner.by_checksums(gun, kept, kept_ahead))
         return found.addCallback(
             lambda files: {role: self._replace(file) for role, file in files.items()}
         )
