@@ -7,7 +7,16 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, ScalarSelect, Select, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    ScalarSelect,
+    Select,
+    literal_column,
+    select,
+    union_all,
+)
 
 from notary.storage.interfaces import Change, FileNotStoredError, NewFile, StoredFile
 from notary.storage.schema import changefeed, tuf_files
@@ -108,17 +117,23 @@ def changes_txn(
     connection: Connection, gun: str | None, start: int | None, limit: int
 ) -> Sequence[Change]:
     """See `IMetadataStore.changes`."""
+    id_ = changefeed.c.id
     query = select(changefeed).limit(abs(limit))
-    if gun is not None:
+    if limit >= 0:
+        query = query.where(id_ > (start or 0))
+    elif start is not None:
+        query = query.where(id_ < start)
+    order: list[ColumnElement[Any]] = [id_]
+    if gun is not None and connection.dialect.name == "postgresql":
+        # To an equal name and the order of IDs alone, it would walk over the changes of all
+        # collections for as long as it takes to find enough of this one.
+        query = query.where(changefeed.c.gun.between(gun, gun))
+        order = [changefeed.c.gun, id_]
+    elif gun is not None:
         query = query.where(exactly(changefeed.c.gun, gun))
     if limit >= 0:
-        rows = connection.execute(
-            query.where(changefeed.c.id > (start or 0)).order_by(changefeed.c.id)
-        ).all()
-        return [_change(row) for row in rows]
-    if start is not None:
-        query = query.where(changefeed.c.id < start)
-    rows = connection.execute(query.order_by(changefeed.c.id.desc())).all()
+        return [_change(row) for row in connection.execute(query.order_by(*order))]
+    rows = connection.execute(query.order_by(*(column.desc() for column in order))).all()
     return [_change(row) for row in reversed(rows)]
 
 

@@ -23,6 +23,9 @@ from notary.tuf.names import TIMESTAMP
 _SURE_TO_FIT = 1_000_000
 """Bytes that any MySQL server takes in one statement."""
 
+_MOST_AT_ONCE = 16_000_000
+"""Bytes that a statement has at the most, unless it is for a single file."""
+
 _OTHER_COLUMNS = 8192
 """Bytes that bound what else is in the statement of one file."""
 
@@ -41,9 +44,9 @@ def publish_txn(
     locks (REPEATABLE READ and SERIALIZABLE) racers may deadlock; all but one are then run again.
     """
     _lock_base(connection, gun, files, base)
-    _refuse_what_exceeds_a_packet(connection, files)
+    size = _statement_size(connection, files)
     try:
-        for batch in _statements(files):
+        for batch in _statements(files, size):
             rows = [
                 {
                     "created_at": now,
@@ -107,19 +110,19 @@ def _lock_base(connection: Connection, gun: str, files: Sequence[NewFile], base:
         )
 
 
-def _statements(files: Sequence[NewFile]) -> Iterator[Sequence[NewFile]]:
-    """Cut into what one statement each may hold: all of a publish, unless it is big.
+def _statements(files: Sequence[NewFile], size: int) -> Iterator[Sequence[NewFile]]:
+    """Cut into what a statement of that size may hold: all of a publish, unless it is big.
 
     Executing it with many parameters would leave that to the drivers, one of which sends a
     statement for each row.
     """
     for batch in batches(files):
-        start, room = 0, _SURE_TO_FIT
+        start, room = 0, size
         for place, file in enumerate(batch):
             room -= _needed(file)
             if room < 0 and place > start:
                 yield batch[start:place]
-                start, room = place, _SURE_TO_FIT - _needed(file)
+                start, room = place, size - _needed(file)
         yield batch[start:]
 
 
@@ -128,19 +131,26 @@ def _needed(file: NewFile) -> int:
     return 2 * len(file.data) + _OTHER_COLUMNS
 
 
-def _refuse_what_exceeds_a_packet(connection: Connection, files: Sequence[NewFile]) -> None:
-    """Raise `UnstorableError` where MySQL would only close the connection."""
-    largest = max(files, key=lambda file: len(file.data))
+def _statement_size(connection: Connection, files: Sequence[NewFile]) -> int:
+    """Return how many bytes a statement may have.
+
+    Raises:
+        UnstorableError: a file needs more than MySQL takes, which would only close the connection.
+    """
+    if connection.dialect.name != "mysql":
+        return _MOST_AT_ONCE
+    if sum(map(_needed, files)) < _SURE_TO_FIT:
+        return _SURE_TO_FIT
+    limit: int = connection.execute(text("SELECT @@max_allowed_packet")).scalar_one()
+    largest = max(files, key=_needed)
     needed = _needed(largest)
-    if connection.dialect.name != "mysql" or needed < _SURE_TO_FIT:
-        return
-    limit = connection.execute(text("SELECT @@max_allowed_packet")).scalar_one()
     if needed > limit:
         raise UnstorableError(
             f"the file of role {largest.role!r} with its {len(largest.data)} bytes cannot be "
             f"stored: max_allowed_packet of the database server is {limit}, but has to be "
             f"{needed} at least"
         )
+    return min(limit, _MOST_AT_ONCE)
 
 
 def _add_change(

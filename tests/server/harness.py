@@ -27,6 +27,7 @@ from notary.server.http import NotarySite
 from notary.server.publishing import Publishing
 from notary.signing.interfaces import ISigner
 from notary.signing.local import LocalSigner
+from notary.storage.interfaces import IMetadataStore
 from notary.storage.memory import MemoryMetadataStore
 from tests.support.fakes import SwitchedSigner, SwitchedStore
 from tests.support.forge import Collection, Files, multipart
@@ -184,11 +185,13 @@ class Service:
         current: CacheControl | None = None,
         consistent: CacheControl | None = None,
         max_body: int = MAX_BODY,
+        make_store: Callable[[IReactorTime], IMetadataStore] = MemoryMetadataStore,
+        keys: LocalSigner | None = None,
     ) -> Service:
         clock = Clock()
         clock.advance(int(time.time()))
-        store = SwitchedStore(MemoryMetadataStore(clock))
-        keys = LocalSigner()
+        store = SwitchedStore(make_store(cast(IReactorTime, clock)))
+        keys = keys or LocalSigner()
         switched = SwitchedSigner(keys)
         signer = wrap_signer(switched)
         threads: list[Callable[..., Any]] = []
