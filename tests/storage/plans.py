@@ -23,13 +23,18 @@ from tests.support.postgres import postgres
 ROWS = 200_000
 TABLES = ("tuf_files", "changefeed", "private_keys")
 
+_AT_ONCE = 100_000
+"""Rows that are made by one statement."""
+
 _FEW = 1000
+"""Rows that may be sorted."""
+
 _BUSY_PART = 20
 """One of so many rows belongs to the busy collection."""
 
 _FUNCTIONS = {
     "mysql": {
-        "numbers": "(SELECT seq AS n FROM seq_1_to_{rows}) numbers",
+        "numbers": "(SELECT seq AS n FROM seq_{first}_to_{last}) numbers",
         "gun": "CONCAT('docker.io/team', n DIV 200, '/app', n DIV 5)",
         "role": "ELT(1 + n MOD 5, 'root', 'targets', 'snapshot', 'timestamp', 'targets/a')",
         "data": "REPEAT('x', 100)",
@@ -37,7 +42,7 @@ _FUNCTIONS = {
         "analyze": "ANALYZE TABLE {table}",
     },
     "postgresql": {
-        "numbers": "generate_series(1, {rows}) AS n",
+        "numbers": "generate_series({first}, {last}) AS n",
         "gun": "CONCAT('docker.io/team', n / 200, '/app', n / 5)",
         "role": "(ARRAY['root', 'targets', 'snapshot', 'timestamp', 'targets/a'])[1 + n % 5]",
         "data": "repeat('x', 100)::bytea",
@@ -67,15 +72,13 @@ def fill(engine: Engine, rows: int) -> None:
 
     The busy one's changes are the newest of all.
     """
-    functions = {
-        name: part.format(rows=rows, table="{table}")
-        for name, part in _FUNCTIONS[engine.dialect.name].items()
-    }
-    for statement in _FILL.format(
-        **functions, busy=BUSY, rows=rows, busy_rows=rows // _BUSY_PART
-    ).split(";"):
-        with engine.begin() as connection:
-            connection.execute(text(statement))
+    functions = _FUNCTIONS[engine.dialect.name]
+    values = {"busy": BUSY, "rows": rows, "busy_rows": rows // _BUSY_PART}
+    for first in range(1, rows + 1, _AT_ONCE):
+        numbers = functions["numbers"].format(first=first, last=min(first + _AT_ONCE - 1, rows))
+        for statement in _FILL.format(**{**functions, **values, "numbers": numbers}).split(";"):
+            with engine.begin() as connection:
+                connection.execute(text(statement))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for table in TABLES:
             connection.execute(text(functions["analyze"].format(table=table)))
