@@ -275,6 +275,17 @@ class TestPublish:
         await store.publish(gun, [NewFile(role, 2**31 - 1, b"data")], 0)
         assert (await store.newest(gun, role)).version == 2**31 - 1
 
+    @pytest.mark.parametrize("size", [400_000, 5_000_000])
+    @ensureDeferred
+    async def test_takes_more_than_a_statement_holds(
+        self, store: IMetadataStore, size: int
+    ) -> None:
+        files = [NewFile(f"targets/{n}", 1, bytes([n]) * size) for n in range(4)]
+        await store.publish(GUN, [*files, *collection(1)], 0)
+        for file in files:
+            assert (await store.newest(GUN, file.role)).sha256 == file.sha256
+        assert (await store.newest(GUN, "timestamp")).version == 1
+
 
 class TestExactNames:
     @pytest.mark.parametrize(("one", "other"), LOOKALIKES)
