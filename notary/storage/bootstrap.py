@@ -7,10 +7,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect
 
+from notary.storage.adoption import daemons
+from notary.storage.adoption.daemons import GoDaemon
 from notary.storage.schema import SchemaError
-from notary.storage.transactions import run_query, run_transaction
+from notary.storage.transactions import alone, run_query, run_transaction
 
 _LOCATION = "notary.storage:migrations"
 
@@ -24,11 +26,13 @@ class Migrations:
         directory: where they are, in that of all migrations.
         version_table: tells which of them a database has; one for each daemon, so that two of them
             can share a database.
+        adopted: the Go daemon whose tables are taken over.
     """
 
     daemon: str
     directory: str
     version_table: str
+    adopted: GoDaemon
 
     def config(self) -> Config:
         """Return what Alembic's commands take."""
@@ -50,27 +54,35 @@ class Migrations:
         return MigrationContext.configure(connection, opts=options).get_current_revision()
 
 
-SERVER = Migrations("notary-server", "server", "alembic_version")
-SIGNER = Migrations("notary-signer", "signer", "alembic_version_signer")
+SERVER = Migrations("notary-server", "server", "alembic_version", daemons.SERVER)
+SIGNER = Migrations("notary-signer", "signer", "alembic_version_signer", daemons.SIGNER)
 
 
 def bootstrap(engine: Engine, migrations: Migrations) -> None:
     """Make the tables, or bring them up to date. Blocks; may be run any number of times.
 
-    Tables that the Go daemon made are taken over as they are.
+    Tables that the Go daemon made are brought to its last level and taken over. What others do to
+    the tables in the meantime is lost or fails, but for another run, which waits for this one.
 
     Raises:
-        SchemaError: they were made by a newer version, or by a Go daemon that is too old.
+        SchemaError: they were made by a newer version, or are none of a Go daemon's known levels.
         StoreUnavailableError: the database refuses or cannot be reached.
     """
 
+    def known_revision(connection: Connection) -> str | None:
+        revision = migrations.revision(connection)
+        _refuse_newer(migrations, revision)
+        return revision
+
     def upgrade(connection: Connection) -> None:
-        _refuse_newer(migrations, migrations.revision(connection))
         config = migrations.config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
-    run_transaction(engine, upgrade)
+    with alone(engine, f"{migrations.daemon} -bootstrap"):
+        if run_query(engine, known_revision) is None:
+            daemons.adopt(engine, migrations.adopted)
+        run_transaction(engine, upgrade)
 
 
 def check_schema(engine: Engine, migrations: Migrations) -> None:
@@ -80,7 +92,10 @@ def check_schema(engine: Engine, migrations: Migrations) -> None:
         revision = migrations.revision(connection)
         _refuse_newer(migrations, revision)
         if revision != migrations.revisions()[0]:
-            state = "are missing" if revision is None else f"are of the old revision {revision}"
+            state = f"are of the old revision {revision}"
+            if revision is None:
+                is_there = inspect(connection).has_table(migrations.adopted.table)
+                state = "were not taken over yet" if is_there else "are missing"
             raise SchemaError(
                 f"the tables in {connection.engine.url.render_as_string(hide_password=True)} "
                 f"{state}: run {migrations.daemon} -bootstrap"

@@ -18,6 +18,9 @@ _TIMEOUTS = {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}
 _LOCK_TIMEOUT = 5
 """Seconds until a transaction gives up waiting for another one."""
 
+_UPGRADE_TIMEOUT = 24 * 3600
+"""Seconds that a statement may take which changes a big table."""
+
 _RECYCLE = 1800
 """Seconds after which a connection is replaced: less than what firewalls and servers allow."""
 
@@ -34,12 +37,14 @@ WRITING = "notary_writing"
 """Execution option of a connection whose transaction is going to write."""
 
 
-def create_engine_for(url: URL, connections: int = 4) -> Engine:
+def create_engine_for(url: URL, connections: int = 4, *, upgrading: bool = False) -> Engine:
     """Return an engine for a URL from `notary.storage.dsn.engine_url`. It connects on first use.
 
     Args:
         url: which database.
         connections: how many there are at the most; as many as threads use the engine.
+        upgrading: whether statements may take hours, as they do if they change a big table.
+            Waiting for others is bounded nevertheless.
     """
     options: dict[str, Any] = {
         "pool_size": connections,
@@ -47,16 +52,21 @@ def create_engine_for(url: URL, connections: int = 4) -> Engine:
         "pool_timeout": _POOL_TIMEOUT,
         "hide_parameters": True,
     }
-    makers = {
-        "sqlite": _create_sqlite_engine,
-        "postgresql": _create_postgres_engine,
-        "mysql": _create_mysql_engine,
-    }
-    return makers[url.get_backend_name()](url, options)
+    match url.get_backend_name():
+        case "mysql":
+            return _create_mysql_engine(url, options, upgrading)
+        case "postgresql":
+            return _create_postgres_engine(url, options, upgrading)
+        case _:
+            return _create_sqlite_engine(url, options)
 
 
-def _create_mysql_engine(url: URL, options: dict[str, Any]) -> Engine:
+def _create_mysql_engine(url: URL, options: dict[str, Any], upgrading: bool) -> Engine:
     settings = f"SET SESSION innodb_lock_wait_timeout = {_LOCK_TIMEOUT}"
+    timeouts = {name: int(str(url.query.get(name, _TIMEOUTS[name]))) for name in _TIMEOUTS}
+    if upgrading:
+        settings += f", SESSION lock_wait_timeout = {timeouts['read_timeout']}"
+        timeouts["read_timeout"] = _UPGRADE_TIMEOUT
     if "time_zone" in url.query:
         settings += f", SESSION time_zone = '{url.query['time_zone']}'"
     engine = create_engine(
@@ -66,7 +76,7 @@ def _create_mysql_engine(url: URL, options: dict[str, Any]) -> Engine:
         pool_recycle=_RECYCLE,
         connect_args={
             "charset": "utf8mb4",
-            **{name: int(str(url.query.get(name, _TIMEOUTS[name]))) for name in _TIMEOUTS},
+            **timeouts,
             # What does not fit is to be an error, never to be cut off.
             "sql_mode": "STRICT_TRANS_TABLES",
             "init_command": settings,
@@ -96,10 +106,10 @@ def _tls_options(url: URL) -> dict[str, Any]:
             return {"ssl_disabled": True}
 
 
-def _create_postgres_engine(url: URL, options: dict[str, Any]) -> Engine:
+def _create_postgres_engine(url: URL, options: dict[str, Any], upgrading: bool) -> Engine:
     timeouts = {
         "lock_timeout": _LOCK_TIMEOUT,
-        "statement_timeout": _TIMEOUTS["read_timeout"],
+        "statement_timeout": _UPGRADE_TIMEOUT if upgrading else _TIMEOUTS["read_timeout"],
         "idle_in_transaction_session_timeout": _TIMEOUTS["read_timeout"],
     }
     settings = [f"-c {name}={seconds}s" for name, seconds in timeouts.items()]

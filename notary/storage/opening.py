@@ -47,14 +47,17 @@ class DatabaseSettings:
     db_url: str = attrs.field(repr=False)
     certificates: Certificates
 
-    def create_engine(self) -> Engine:
+    def create_engine(self, *, upgrading: bool = False) -> Engine:
         """Return an engine that has not connected yet.
+
+        Args:
+            upgrading: whether statements may take hours.
 
         Raises:
             StorageError: the settings have a mistake.
         """
         url = engine_url(self.backend, self.db_url, self.certificates)
-        return create_engine_for(url, CONNECTIONS)
+        return create_engine_for(url, CONNECTIONS, upgrading=upgrading)
 
 
 def open_database(
@@ -101,7 +104,11 @@ def bootstrap_database(settings: DatabaseSettings, migrations: Migrations) -> No
     Raises:
         StorageError: that is not possible, since there is no database or for another reason.
     """
-    bootstrap(settings.create_engine(), migrations)
+    engine = settings.create_engine(upgrading=True)
+    try:
+        bootstrap(engine, migrations)
+    finally:
+        engine.dispose()
 
 
 class DatabaseThreads(WorkerThreads):

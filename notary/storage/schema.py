@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    CHAR,
     Column,
     DateTime,
     ForeignKey,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
-from sqlalchemy.dialects.mysql import CHAR, LONGBLOB, TIMESTAMP
+from sqlalchemy.dialects.mysql import LONGBLOB, TIMESTAMP
 
 from notary.storage.interfaces import StorageError
 
@@ -39,7 +40,7 @@ MYSQL_OPTIONS: dict[str, Any] = {
 }
 
 Time = DateTime().with_variant(TIMESTAMP(), "mysql")
-_Checksum = String(64).with_variant(CHAR(64), "mysql")
+_Checksum = String(64).with_variant(CHAR(64), "mysql", "postgresql")
 
 tuf_files = Table(
     "tuf_files",

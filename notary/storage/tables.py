@@ -32,8 +32,7 @@ def create_table(name: str, *parts: sa.Column[Any] | sa.Constraint) -> None:
     wanted = {part.name for part in parts if isinstance(part, sa.Column)}
     if missing := wanted - {column["name"] for column in inspector.get_columns(name)}:
         raise SchemaError(
-            f"the table {name} lacks {', '.join(sorted(missing))}: "
-            "first run the migrations of the Go daemon that made it, up to those of 0.7.0"
+            f"the table {name} lacks {', '.join(sorted(missing))}: it is none that a Go daemon made"
         )
 
 

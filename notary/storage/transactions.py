@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from notary.storage import faults
@@ -22,6 +22,9 @@ _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 _PATIENCE = 10.0
 """Seconds after which a failed transaction is not run again."""
+
+_TURN_SECONDS = 20
+"""How long to wait for others that have to be done first."""
 
 _TRY_AGAIN_CODES = {
     1020,  # the row changed since it was read (MariaDB's snapshot isolation)
@@ -73,6 +76,41 @@ def run_query(engine: Engine, query: Callable[[Connection], _T]) -> _T:
             return query(connection)
 
     return _run_with_retries(engine, run)
+
+
+@contextmanager
+def alone(engine: Engine, name: str) -> Iterator[None]:
+    """Keep other processes that want the same out until the block ends; waits for them. Blocks.
+
+    Args:
+        engine: a database; needs a connection of its own. SQLite is left alone: there every
+            transaction that writes keeps the others out.
+        name: what is done.
+
+    Raises:
+        StoreUnavailableError: they take too long, or the database cannot be reached.
+    """
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    connection = _run_with_retries(engine, engine.connect)
+    try:
+        with in_our_words(engine):
+            if engine.dialect.name == "mysql":
+                where = func.concat(func.left(func.database(), 40), ".", name)
+                got = connection.execute(select(func.get_lock(where, _TURN_SECONDS))).scalar()
+            else:
+                # A lock of the session would stay behind in a pooler between us and the database.
+                connection.execute(text(f"SET LOCAL lock_timeout = '{_TURN_SECONDS}s'"))
+                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+                connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+                got = 1
+        if got != 1:
+            raise StoreUnavailableError(f"another {name} is at work in this database: try later")
+        yield
+    finally:
+        connection.invalidate()  # and the lock ends with it
+        connection.close()
 
 
 def _run_with_retries(engine: Engine, run: Callable[[], _T]) -> _T:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.mysql import CHAR, LONGBLOB, TIMESTAMP
+from sqlalchemy.dialects.mysql import LONGBLOB
 
+from notary.storage.go_tables import CATEGORIES, CHECKSUM, TIME, change_category, changefeed
 from notary.storage.tables import create_index, create_table
 
 revision = "0001"
@@ -14,40 +15,24 @@ down_revision = None
 
 def upgrade() -> None:
     """Make what is missing."""
-    time = sa.DateTime().with_variant(TIMESTAMP(), "mysql")
-    checksum = sa.String(64).with_variant(CHAR(64), "mysql")
     create_table(
         "tuf_files",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("created_at", time),
-        sa.Column("updated_at", time),
-        sa.Column("deleted_at", time),
+        sa.Column("created_at", TIME),
+        sa.Column("updated_at", TIME),
+        sa.Column("deleted_at", TIME),
         sa.Column("gun", sa.String(255), nullable=False),
         sa.Column("role", sa.String(255), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("data", sa.LargeBinary().with_variant(LONGBLOB(), "mysql"), nullable=False),
-        sa.Column("sha256", checksum),
+        sa.Column("sha256", CHECKSUM),
         sa.UniqueConstraint("gun", "role", "version", name="gun"),
     )
     create_index("sha256", "tuf_files", "sha256")
-    create_table("change_category", sa.Column("category", sa.String(20), primary_key=True))
-    _insert_category("update")
-    _insert_category("deletion")
-    create_table(
-        "changefeed",
-        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("created_at", time, server_default=sa.func.current_timestamp()),
-        sa.Column("gun", sa.String(255), nullable=False),
-        sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("sha256", checksum),
-        sa.Column(
-            "category",
-            sa.String(20),
-            sa.ForeignKey("change_category.category"),
-            nullable=False,
-            server_default="update",
-        ),
-    )
+    create_table("change_category", *change_category())
+    for category in CATEGORIES:
+        _insert_category(category)
+    create_table("changefeed", *changefeed())
     create_index("idx_changefeed_gun", "changefeed", "gun")
 
 
