@@ -21,6 +21,7 @@ from notary.storage.keys.schema import private_keys
 from notary.storage.schema import SchemaError, change_category, changefeed, tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
+from tests.support.go_tables import GoLevel, create_go_tables
 from tests.support.mariadb import Database, MariaDB
 from tests.support.stores import newest_versions
 
@@ -171,35 +172,9 @@ class TestTablesOfTheGoServer:
     @pytest.fixture
     def database(self, mariadb: MariaDB) -> Database:
         database = mariadb.create_database()
-        names = f"{database.name}"
-        for table in (
-            f"""CREATE TABLE {names}.tuf_files (
-                id int(11) NOT NULL AUTO_INCREMENT,
-                created_at timestamp NULL DEFAULT NULL,
-                updated_at timestamp NULL DEFAULT NULL,
-                deleted_at timestamp NULL DEFAULT NULL,
-                gun varchar(255) NOT NULL,
-                role varchar(255) NOT NULL,
-                version int(11) NOT NULL,
-                data longblob NOT NULL,
-                sha256 char(64) DEFAULT NULL,
-                PRIMARY KEY (id), UNIQUE KEY gun (gun, role, version), KEY sha256 (sha256)
-            ) ENGINE=InnoDB DEFAULT CHARSET=utf8""",
-            f"""CREATE TABLE {names}.change_category (category varchar(20) PRIMARY KEY)
-                ENGINE=InnoDB DEFAULT CHARSET=utf8""",
-            f"INSERT INTO {names}.change_category VALUES ('update'), ('deletion')",
-            f"""CREATE TABLE {names}.changefeed (
-                id int(11) NOT NULL AUTO_INCREMENT,
-                created_at timestamp DEFAULT CURRENT_TIMESTAMP,
-                gun varchar(255) NOT NULL,
-                version int(11) NOT NULL,
-                sha256 CHAR(64) DEFAULT NULL,
-                category VARCHAR(20) NOT NULL DEFAULT 'update',
-                PRIMARY KEY (id), KEY idx_changefeed_gun (gun),
-                FOREIGN KEY (category) REFERENCES change_category (category)
-            ) ENGINE=InnoDB DEFAULT CHARSET=utf8""",
-        ):
-            mariadb.execute(table)
+        engine = create_engine_for(database.url)
+        create_go_tables(engine, GoLevel("server", "mysql", 5), tool=None)
+        engine.dispose()
         return database
 
     def test_are_taken_over_as_they_are(self, database: Database) -> None:
@@ -212,10 +187,10 @@ class TestTablesOfTheGoServer:
         assert definitions(engine) == before
         engine.dispose()
 
-    def test_of_an_old_go_server_are_refused(self, mariadb: MariaDB, database: Database) -> None:
-        mariadb.execute(f"ALTER TABLE {database.name}.tuf_files DROP COLUMN sha256")
+    def test_of_another_program_are_refused(self, mariadb: MariaDB, database: Database) -> None:
+        mariadb.execute(f"ALTER TABLE {database.name}.tuf_files DROP COLUMN updated_at")
         engine = create_engine_for(database.url)
-        with pytest.raises(SchemaError, match="tuf_files lacks sha256: first run the migrations"):
+        with pytest.raises(SchemaError, match="tuf_files lacks updated_at: it is none that a Go"):
             bootstrap(engine, SERVER)
         engine.dispose()
 

@@ -134,8 +134,8 @@ def _server_tables(level: GoLevel) -> Iterator[str]:
     unique = "UNIQUE KEY gun" if is_mysql else "UNIQUE"
     yield (
         f"CREATE TABLE tuf_files ({_TIMES}, gun varchar(255) NOT NULL, "
-        f"role varchar(255) NOT NULL, version {{integer}} NOT NULL, data {{data}} NOT NULL{checksum}, "
-        f"{unique} (gun, role, version) {{end}}"
+        f"role varchar(255) NOT NULL, version {{integer}} NOT NULL, data {{data}} NOT NULL"
+        f"{checksum}, {unique} (gun, role, version) {{end}}"
     )
     if level.has_checksums:
         index = "sha256" if is_mysql else "tuf_files_sha256_idx"

@@ -18,6 +18,7 @@ from notary.storage.keys.memory import MemoryKeyStore
 from notary.storage.keys.schema import private_keys
 from notary.storage.keys.sql import SQLKeyStore
 from tests.storage.conftest import THREADS
+from tests.support.go_tables import GoLevel, create_go_tables
 from tests.support.mariadb import Database, MariaDB
 from tests.support.postgres import Postgres
 
@@ -50,25 +51,9 @@ def create_go_table(mariadb: MariaDB) -> Database:
     They say ``CHARSET=utf8``: case does not count, and there are three bytes for a character.
     """
     database = mariadb.create_database()
-    mariadb.execute(
-        f"""CREATE TABLE {database.name}.private_keys (
-            id int(11) NOT NULL AUTO_INCREMENT,
-            created_at timestamp NULL DEFAULT NULL,
-            updated_at timestamp NULL DEFAULT NULL,
-            deleted_at timestamp NULL DEFAULT NULL,
-            key_id varchar(255) NOT NULL,
-            encryption_alg varchar(255) NOT NULL,
-            keywrap_alg varchar(255) NOT NULL,
-            algorithm varchar(50) NOT NULL,
-            passphrase_alias varchar(50) NOT NULL,
-            public blob NOT NULL,
-            private blob NOT NULL,
-            gun varchar(255) NOT NULL,
-            role varchar(255) NOT NULL,
-            last_used datetime DEFAULT NULL,
-            PRIMARY KEY (id), UNIQUE KEY key_id (key_id), UNIQUE KEY key_id_2 (key_id, algorithm)
-        ) ENGINE=InnoDB DEFAULT CHARSET=utf8"""
-    )
+    engine = create_engine_for(database.url)
+    create_go_tables(engine, GoLevel("signer", "mysql", 2), tool=None)
+    engine.dispose()
     return database
 
 
