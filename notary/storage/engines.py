@@ -125,7 +125,7 @@ def _create_postgres_engine(url: URL, options: dict[str, Any], upgrading: bool) 
     if "sslpassword" in url.query:
         defaults["sslpassword"] = str(url.query["sslpassword"])
     given = set(url.query).difference(_NOT_TO_BE_SHOWN)
-    seconds = _TIMEOUTS["read_timeout"]
+    seconds = timeouts["statement_timeout"]
     engine = create_engine(
         url.difference_update_query(_NOT_TO_BE_SHOWN),
         isolation_level="READ COMMITTED",

@@ -7,22 +7,18 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives import serialization
 
 from tests.support.daemons import Server
+from tests.support.delegations import RELEASES, enrol, make_certificate
 from tests.support.notary_client import PASSPHRASES, ClientError, NotaryClient, Target
 
 pytestmark = pytest.mark.integration
 
 CONTENT = b"the content that is published\n"
-RELEASES = "targets/releases"
 
 MakeClient = Callable[[str], NotaryClient]
 
@@ -77,48 +73,6 @@ def open_collection(publisher: NotaryClient, collection: str) -> str:
 
 def published(role: str = "targets") -> Target:
     return Target(hashlib.sha256(CONTENT).hexdigest(), len(CONTENT), role)
-
-
-def make_certificate(
-    path: Path,
-    common_name: str,
-    encryption: serialization.KeySerializationEncryption,
-) -> Path:
-    """Write a self-signed certificate for code signing, and its key beside it.
-
-    The key is in OpenSSL's own form, the only encrypted one that both sides know.
-    """
-    key = ec.generate_private_key(ec.SECP256R1())
-    path.with_suffix(".key").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, encryption
-        )
-    )
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    now = datetime.now(timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=3650))
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
-def enrol(publisher: NotaryClient, delegate: NotaryClient, gun: str, role: str, paths: str) -> None:
-    """Make a key for a delegate, and have a publisher delegate paths to it."""
-    certificate = make_certificate(
-        delegate.directory.with_suffix(".crt"), "delegate", serialization.NoEncryption()
-    )
-    delegate.run("key", "import", certificate.with_suffix(".key"), "--role", "user")
-    scope = ["--paths", paths] if paths else ["--all-paths"]
-    publisher.run("delegation", "add", "-p", gun, role, certificate, *scope)
 
 
 def test_first_publish(

@@ -50,7 +50,7 @@ RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 
 def test_what_is_acknowledged_survives_crashes(own_mariadb: MariaDB, tmp_path: Path) -> None:
     own_mariadb.start()
-    plan = plan_pair(tmp_path, mariadb=own_mariadb, rights=RIGHTS, level="error")
+    plan = plan_pair(tmp_path, databases=own_mariadb, rights=RIGHTS, level="error")
     guns = [f"registry.example.com/outage/{number}" for number in range(COLLECTIONS)]
     stopped = Event()
     with ExitStack() as stack:
@@ -150,7 +150,7 @@ class Calm:
 @pytest.fixture
 def calm(own_mariadb: MariaDB, tmp_path: Path) -> Iterator[Calm]:
     own_mariadb.start()
-    plan = plan_pair(tmp_path, mariadb=own_mariadb, rights=RIGHTS)
+    plan = plan_pair(tmp_path, databases=own_mariadb, rights=RIGHTS)
     with plan.run() as pair, closing(ApiClient(pair.server.port)) as client:
         keys = [json.loads(client.get(GUN, f"{r}.key").body) for r in ("timestamp", "snapshot")]
         calm = Calm(own_mariadb, pair, client, Collection(GUN, *keys))

@@ -109,7 +109,7 @@ def refused(reply: Reply, code: str) -> None:
 def test_a_pair_waits_for_its_database(own_mariadb: MariaDB, tmp_path: Path) -> None:
     own_mariadb.start()
     rights = "SELECT, INSERT, UPDATE, DELETE"
-    plan = plan_pair(tmp_path, mariadb=own_mariadb, rights=rights)
+    plan = plan_pair(tmp_path, databases=own_mariadb, rights=rights)
     own_mariadb.stop()
     with plan.run() as pair, closing(ApiClient(pair.server.port)) as client:
         refused(client.get(GUN, "root.json"), "STORE_UNAVAILABLE")

@@ -105,17 +105,36 @@ def plan_pair(
             database = databases.create_database()
             names[daemon] = database.name
             storages[daemon] = {"backend": databases.backend, "db_url": database.dsn}
+    plan = plan_for(directory, storages, algorithm=algorithm, level=level)
+    if databases is not None:
+        bootstrap(OUR_SERVER, directory, plan.server)
+        bootstrap(OUR_SIGNER, directory, plan.signer, "signer.json")
+        if rights is not None:
+            databases.grant(names["server"], "SELECT, INSERT, UPDATE, DELETE")
+            databases.grant(names["signer"], rights)
+    return plan
+
+
+def plan_for(
+    directory: Path,
+    storages: Mapping[str, Mapping[str, str]],
+    *,
+    algorithm: str = "ecdsa",
+    level: str = "info",
+) -> Plan:
+    """Plan a pair whose databases are there.
+
+    Args:
+        directory: for its files.
+        storages: the sections ``storage`` of ``server`` and ``signer``.
+        algorithm: of the keys.
+        level: of the logs.
+    """
     trust = remote_trust(signer_port := free_port(), algorithm)
     server = server_config(server_port := free_port(), storages["server"], trust_service=trust)
     signer = signer_config(signer_port, storages["signer"])
     for config in (server, signer):
         config["logging"]["level"] = level
-    if databases is not None:
-        bootstrap(OUR_SERVER, directory, server)
-        bootstrap(OUR_SIGNER, directory, signer, "signer.json")
-        if rights is not None:
-            databases.grant(names["server"], "SELECT, INSERT, UPDATE, DELETE")
-            databases.grant(names["signer"], rights)
     return Plan(directory, server, server_port, signer, signer_port)
 
 
