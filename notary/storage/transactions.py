@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from notary.storage import faults
 from notary.storage.engines import WRITING
 from notary.storage.faults import code_of, state_of
+from notary.storage.interfaces import StoreUnavailableError
 
 _T = TypeVar("_T")
 
@@ -23,7 +24,7 @@ _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
 _PATIENCE = 10.0
 """Seconds after which a failed transaction is not run again."""
 
-_TURN_SECONDS = 20
+TURN_SECONDS = 20
 """How long to wait for others that have to be done first."""
 
 _TRY_AGAIN_CODES = {
@@ -37,12 +38,13 @@ _TRY_AGAIN_CODES = {
     2006,  # the server has gone away
     2013,  # lost connection during query
 }
+_LOCK_NOT_AVAILABLE = "55P03"
 _TRY_AGAIN_STATES = (
     "08",  # connection exceptions
     "40001",  # could not serialize
     "40P01",  # deadlock
     "53300",  # too many connections
-    "55P03",  # waited for a lock too long
+    _LOCK_NOT_AVAILABLE,  # waited for a lock too long
     "57P",  # the server is shutting down or starting
 )
 """What PostgreSQL's SQLSTATEs begin with."""
@@ -96,21 +98,32 @@ def alone(engine: Engine, name: str) -> Iterator[None]:
     connection = _run_with_retries(engine, engine.connect)
     try:
         with in_our_words(engine):
-            if engine.dialect.name == "mysql":
-                where = func.concat(func.left(func.database(), 40), ".", name)
-                got = connection.execute(select(func.get_lock(where, _TURN_SECONDS))).scalar()
-            else:
-                # A lock of the session would stay behind in a pooler between us and the database.
-                connection.execute(text(f"SET LOCAL lock_timeout = '{_TURN_SECONDS}s'"))
-                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-                connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
-                got = 1
-        if got != 1:
-            raise StoreUnavailableError(f"another {name} is at work in this database: try later")
+            is_alone = _wait_for_turn(connection, name)
+        if not is_alone:
+            raise StoreUnavailableError(
+                f"another {name} is at work in this database: try again when it is done"
+            )
         yield
     finally:
         connection.invalidate()  # and the lock ends with it
         connection.close()
+
+
+def _wait_for_turn(connection: Connection, name: str) -> bool:
+    if connection.dialect.name == "mysql":
+        # The names of locks are shared by all databases, and have 64 characters at the most.
+        lock = func.concat(name, " ", func.md5(func.database()))
+        return connection.execute(select(func.get_lock(lock, TURN_SECONDS))).scalar() == 1
+    # The lock is one of a transaction, which a pooler between us and the database understands.
+    connection.execute(text(f"SET LOCAL lock_timeout = '{TURN_SECONDS}s'"))
+    connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+    try:
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+    except DBAPIError as error:
+        if state_of(error) == _LOCK_NOT_AVAILABLE:
+            return False
+        raise
+    return True
 
 
 def _run_with_retries(engine: Engine, run: Callable[[], _T]) -> _T:

@@ -13,6 +13,7 @@ from pytest_twisted import ensureDeferred
 from sqlalchemy import Connection, Engine, Row, event, inspect, text
 from twisted.internet.task import Clock
 
+from notary.storage import transactions
 from notary.storage.adoption import server
 from notary.storage.bootstrap import SERVER, SIGNER, bootstrap, check_schema
 from notary.storage.engines import create_engine_for
@@ -32,7 +33,7 @@ from tests.support.go_tables import (
     note_go_level,
 )
 from tests.support.mariadb import MariaDB
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, describe
 
 MIGRATIONS = {"server": SERVER, "signer": SIGNER}
 LAST = [level for level in ALL_LEVELS if level == level.last]
@@ -148,19 +149,7 @@ def definitions(engine: Engine) -> dict[str, list[str]]:
                 lines[-1] = " ".join(p for p in lines[-1].split() if "AUTO_INCREMENT" not in p)
                 found[name] = sorted(line.strip(" ,") for line in lines)
             else:
-                found[name] = sorted(
-                    str(row)
-                    for query in (
-                        "SELECT ordinal_position, column_name, data_type, is_nullable, "
-                        "CASE WHEN column_default NOT LIKE 'NULL::%' THEN column_default END, "
-                        "character_maximum_length "
-                        "FROM information_schema.columns WHERE table_name = :name",
-                        "SELECT indexdef FROM pg_indexes WHERE tablename = :name",
-                        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
-                        "WHERE conrelid = CAST(:name AS regclass)",
-                    )
-                    for row in connection.execute(text(query), {"name": name})
-                )
+                found[name] = describe(connection, name)
     return found
 
 
@@ -356,6 +345,21 @@ def test_runs_at_the_same_time_wait_for_each_other(engine: Engine, level: GoLeve
     for each in engines:
         each.dispose()
     expect_everything(engine, level)
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "postgresql"])
+def test_a_run_does_not_wait_for_ever(
+    new_engine: Callable[[str], Engine], dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "TURN_SECONDS", 1)
+    engine = new_engine(dialect)
+    reason = "another notary-server -bootstrap is at work in this database: try again"
+    with transactions.alone(engine, "notary-server -bootstrap"):
+        with pytest.raises(StoreUnavailableError, match=reason):
+            bootstrap(engine, SERVER)
+        bootstrap(engine, SIGNER)
+        bootstrap(new_engine(dialect), SERVER)
+    bootstrap(engine, SERVER)
 
 
 @pytest.mark.parametrize("dialect", ["mysql", "postgresql"])

@@ -23,6 +23,7 @@ from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
 from tests.support.go_tables import GoLevel, create_go_tables
 from tests.support.mariadb import Database, MariaDB
+from tests.support.postgres import describe
 from tests.support.stores import newest_versions
 
 METADATA = {SERVER: tuf_files.metadata, SIGNER: private_keys.metadata}
@@ -38,13 +39,14 @@ LOST: dict[Migrations, list[Executable]] = {
 """What takes away something of all that an interrupted run may not have made yet."""
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture(params=["sqlite", "mariadb", "postgres"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database without tables."""
     if request.param == "sqlite":
         engine = create_engine_for(engine_url("sqlite3", str(tmp_path / "empty.db")))
     else:
-        engine = create_engine_for(request.getfixturevalue("database").url)
+        database_server = request.getfixturevalue(request.param)
+        engine = create_engine_for(database_server.create_database().url)
     yield engine
     engine.dispose()
 
@@ -69,6 +71,8 @@ def definitions(engine: Engine) -> list[str]:
         if engine.dialect.name == "sqlite":
             found = connection.execute(text("SELECT tbl_name, sql FROM sqlite_master"))
             return sorted(" ".join(sql.split()) for name, sql in found if sql and name in names)
+        if engine.dialect.name == "postgresql":
+            return [line for name in names for line in describe(connection, name)]
         return [connection.execute(text(f"SHOW CREATE TABLE {name}")).one()[1] for name in names]
 
 

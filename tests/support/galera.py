@@ -1,4 +1,4 @@
-"""A private Galera cluster of three MariaDB nodes on loopback, behind a proxy: fixture ``galera``."""
+"""A private Galera cluster of three nodes on loopback, behind a proxy: the fixture ``galera``."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def galera() -> Iterator[Galera]:
         for node in nodes:
             cluster.join(node)
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        servers = [f"    server node{n} 127.0.0.1:{node.port} check" for n, node in enumerate(nodes)]
+        servers = [f"    server n{n} 127.0.0.1:{node.port} check" for n, node in enumerate(nodes)]
         configuration = directory / "haproxy.cfg"
         configuration.write_text(_PROXY.format(port=cluster.port, servers="\n".join(servers)))
         process = subprocess.Popen(

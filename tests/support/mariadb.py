@@ -196,6 +196,7 @@ def _start(directory: Path, port: int, options: Sequence[str]) -> subprocess.Pop
                 f"--datadir={directory / 'data'}",
                 f"--socket={directory / 'socket'}",
                 f"--pid-file={directory / 'pid'}",
+                f"--tmpdir={directory}",
                 f"--port={port}",
                 f"--user={getpass.getuser()}",
                 "--bind-address=127.0.0.1",

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import attrs
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, text
 
 from notary.storage.dsn import engine_url
 from tests.support.daemons import FIXTURES, find_program, free_port
@@ -147,6 +147,20 @@ class Postgres:
             connection.autocommit = True
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+
+def describe(connection: Connection, table: str) -> list[str]:
+    """What makes up a table, in no order: columns, indexes and constraints."""
+    queries = (
+        "SELECT ordinal_position, column_name, data_type, is_nullable, "
+        "CASE WHEN column_default NOT LIKE 'NULL::%' THEN column_default END, "
+        "character_maximum_length FROM information_schema.columns WHERE table_name = :table",
+        "SELECT indexdef FROM pg_indexes WHERE tablename = :table",
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE conrelid = CAST(:table AS regclass)",
+    )
+    found = (row for query in queries for row in connection.execute(text(query), {"table": table}))
+    return sorted(map(str, found))
 
 
 @contextmanager
