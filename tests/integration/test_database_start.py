@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -17,6 +18,7 @@ import pytest
 
 from tests.support.api_client import ApiClient, Reply
 from tests.support.daemons import (
+    FIXTURES,
     OUR_SERVER,
     OUR_SIGNER,
     PASSPHRASE_ENVIRONMENT,
@@ -217,3 +219,25 @@ def test_what_waiting_would_not_mend_ends_the_daemon_at_once(
     assert len(lines) == 1, lines
     assert lines[0].startswith(f"notary-{daemon}: ")
     assert message in lines[0]
+
+
+def test_twistd_ends_with_that_status_too(own_mariadb: MariaDB, tmp_path: Path) -> None:
+    dsn = f"notary:{PASSWORD}@tcp(127.0.0.1:{own_mariadb.port})/server"
+    config = daemon_config("server", port := free_port(), "mysql", dsn)
+    twistd = str(Path(sys.executable).parent / "twistd")
+    pidfile, log = tmp_path / "pid", tmp_path / "log"
+    own_flags = ["--nodaemon", f"--pidfile={pidfile}", f"--logfile={log}"]
+    process = subprocess.Popen(
+        [twistd, *own_flags, "notary-server", f"--config={write_config(tmp_path, config)}"],
+        env={**os.environ, "PYTHONPATH": str(FIXTURES.parent)},
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: listens(port))
+        own_mariadb.start()
+        assert process.wait(START_SECONDS) == 1
+    finally:
+        process.kill()
+        process.wait()
+    assert "denies access" in log.read_text()
+    assert not pidfile.exists()

@@ -178,11 +178,18 @@ class TestQueue:
     async def test_what_has_begun_is_not_given_up(
         self, busy: WorkerThreads, clock: ClockWithThreads, go_on: Event
     ) -> None:
-        both = Event()
-        second = busy.run(both.wait, SECONDS)
+        begun, both = Event(), Event()
+
+        def job() -> bool:
+            begun.set()
+            return both.wait(SECONDS)
+
+        second = busy.run(job)
         third = busy.run(len, "third")
         go_on.set()
-        while len(clock.getDelayedCalls()) == 2:
+        for _ in range(5000):
+            if begun.is_set():
+                break
             await deferLater(reactor, 0.001)
         clock.advance(10)
         both.set()
