@@ -115,7 +115,7 @@ def own(request: pytest.FixtureRequest, quick: None) -> Iterator[Outage]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less patience with what does not answer."""
-    timeouts = {"connect_timeout": 2, "read_timeout": 3, "write_timeout": 3}
+    timeouts = {"connect_timeout": 2, "read_timeout": 5, "write_timeout": 5}
     monkeypatch.setattr(engines, "_TIMEOUTS", timeouts)
     monkeypatch.setattr(drivers, "PING_SECONDS", 1)
 
