@@ -46,14 +46,11 @@ def upgrade(engine: Engine, level: int | None) -> None:
 
 
 def _add_checksums(connection: Connection) -> None:
-    """With their index, which also finds the rows that have none yet."""
+    """Without their index, which is made of all of them at once later on, by our own migrations."""
     columns = sa.inspect(connection).get_columns(TUF_FILES)
     if not any(column["name"] == "sha256" for column in columns):
         connection.execute(
-            sa.text(
-                f"ALTER TABLE {TUF_FILES} ADD COLUMN sha256 CHAR(64) DEFAULT NULL, "
-                "ADD INDEX sha256 (sha256)"
-            )
+            sa.text(f"ALTER TABLE {TUF_FILES} ADD COLUMN sha256 CHAR(64) DEFAULT NULL")
         )
 
 
@@ -66,10 +63,9 @@ def _fill_checksums(engine: Engine) -> None:
 
 def _fill_batch(after: int, connection: Connection) -> int | None:
     """Return the last ID of the batch that begins after an ID, None if there is no more."""
-    missing = _files.c.sha256.is_(None)
     ids = connection.execute(
         sa.select(_files.c.id)
-        .where(missing, _files.c.id > after)
+        .where(_files.c.sha256.is_(None), _files.c.id > after)
         .order_by(_files.c.id)
         .limit(BATCH)
     ).scalars()
@@ -77,9 +73,7 @@ def _fill_batch(after: int, connection: Connection) -> int | None:
     if not batch:
         return None
     connection.execute(
-        sa.update(_files)
-        .where(_files.c.id.in_(batch), missing)
-        .values(sha256=_checksum_of_data(connection))
+        sa.update(_files).where(_files.c.id.in_(batch)).values(sha256=_checksum_of_data(connection))
     )
     return batch[-1]
 
