@@ -189,9 +189,7 @@ def _change(row: Row[Any]) -> Change:
         created_at=_utc(row.created_at),
         gun=row.gun,
         version=row.version,
-        sha256=(
-            row.sha256 or ""
-        ).rstrip(),  # the Go server's deletions hold 64 spaces on PostgreSQL
+        sha256=(row.sha256 or "").rstrip(),  # the Go server's is padded, on PostgreSQL
         category=row.category,
     )
 
