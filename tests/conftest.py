@@ -25,7 +25,12 @@ from tests.support.daemons import (
 )
 from tests.support.pairs import run_pair
 
-pytest_plugins = ["tests.support.doors", "tests.support.mariadb", "tests.support.postgres"]
+pytest_plugins = [
+    "tests.support.doors",
+    "tests.support.mariadb",
+    "tests.support.galera",
+    "tests.support.postgres",
+]
 
 LEAST_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 PAIRS = {

@@ -16,6 +16,11 @@ need notary notary
 need notary-server notary
 need mariadbd mariadb-server-core
 need postgres postgresql
+need wsrep_sst_rsync mariadb-server # for a Galera cluster, as are the next four
+need rsync rsync
+need ss iproute2
+need haproxy haproxy
+[ -e /usr/lib/galera/libgalera_smm.so ] || packages="$packages galera-4"
 need my_print_defaults mariadb-client-core # for mariadb-install-db
 need openssl openssl
 need docker docker-cli

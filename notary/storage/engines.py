@@ -91,7 +91,16 @@ def _create_mysql_engine(url: URL, options: dict[str, Any], upgrading: bool) -> 
     def connect(_dialect: Any, _entry: Any, _args: Any, settings: dict[str, Any]) -> Any:
         return connect_mysql(**settings)
 
+    event.listen(engine, "connect", _read_what_was_written)
     return engine
+
+
+def _read_what_was_written(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    """On a node of a Galera cluster, have reads wait for what other nodes have committed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION VARIABLES LIKE 'wsrep_on'")
+        if cursor.fetchone() == ("wsrep_on", "ON"):
+            cursor.execute("SET SESSION wsrep_sync_wait = 1")
 
 
 def _tls_options(url: URL) -> dict[str, Any]:

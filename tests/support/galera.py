@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import shutil
 import subprocess
 import tempfile
 import time
@@ -18,6 +20,7 @@ from tests.support.mariadb import MariaDB, MariaDBError, installed
 
 NODES = 3
 _LIBRARY = Path("/usr/lib/galera/libgalera_smm.so")
+_ACCOUNT = "mysql"
 _JOIN_SECONDS = 90.0
 _POLL_SECONDS = 0.1
 
@@ -79,6 +82,8 @@ def _options(number: int, groups: list[int]) -> list[str]:
         "gcache.size": "64M",
     }
     return [
+        *([f"--user={_ACCOUNT}"] if getpass.getuser() == "root" else []),
+        "--skip-ssl",
         "--innodb-flush-log-at-trx-commit=0",
         "--innodb-autoinc-lock-mode=2",
         "--binlog-format=ROW",
@@ -94,10 +99,16 @@ def _options(number: int, groups: list[int]) -> list[str]:
     ]
 
 
+def _give(directory: Path, account: str) -> None:
+    for path in (directory, *directory.rglob("*")):
+        shutil.chown(path, account, account)
+
+
 @pytest.fixture
 def galera() -> Iterator[Galera]:
     """A cluster whose nodes are all in step, behind haproxy."""
-    find_program(_LIBRARY, "galera-4")
+    if not _LIBRARY.exists():
+        find_program(_LIBRARY, "galera-4")
     find_program("wsrep_sst_rsync", "mariadb-server")
     find_program("rsync", "rsync")
     proxy = find_program("haproxy", "haproxy")
@@ -106,6 +117,8 @@ def galera() -> Iterator[Galera]:
         nodes = [stack.enter_context(installed(*_options(n, groups))) for n in range(NODES)]
         cluster = Galera(nodes, free_port())
         for node in nodes:
+            if getpass.getuser() == "root":  # as whom rsync would not see the data
+                _give(node.directory, _ACCOUNT)
             cluster.join(node)
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = [f"    server n{n} 127.0.0.1:{node.port} check" for n, node in enumerate(nodes)]

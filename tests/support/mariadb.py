@@ -198,7 +198,6 @@ def _start(directory: Path, port: int, options: Sequence[str]) -> subprocess.Pop
                 f"--pid-file={directory / 'pid'}",
                 f"--tmpdir={directory}",
                 f"--port={port}",
-                f"--user={getpass.getuser()}",
                 "--bind-address=127.0.0.1",
                 "--skip-name-resolve",
                 f"--ssl-cert={FIXTURES / 'notary-server.crt'}",
@@ -207,6 +206,7 @@ def _start(directory: Path, port: int, options: Sequence[str]) -> subprocess.Pop
                 "--innodb-buffer-pool-size=64M",
                 "--innodb-log-file-size=256M",
                 *options,
+                f"--user={getpass.getuser()}",  # of several, the first counts
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,
