@@ -134,14 +134,14 @@ class Publishing:
     ) -> tuple[Mapping[str, StoredFile], Mapping[str, int]]:
         roles = set(upload)
         others = roles - {TIMESTAMP} | {SNAPSHOT}
+        needed = needed_roles(roles)
         try:
-            timestamp, versions = await self._store.newest_with_versions(gun, TIMESTAMP, others)
+            newest = await self._store.newest_with_versions(gun, TIMESTAMP, others, needed)
         except FileNotStoredError:
             return {}, {}
-        needed = needed_roles(roles)
-        head = await read_head(self._store, gun, timestamp, needed)
+        head = await read_head(self._store, gun, newest.file, needed)
         files = await read_files(self._store, gun, head, needed)
-        return files, {**versions, TIMESTAMP: timestamp.version}
+        return files, {**newest.versions, TIMESTAMP: newest.file.version}
 
     async def _sign(
         self, gun: str, accepted: Accepted, snapshot_draft: Draft | None

@@ -8,7 +8,7 @@ from cachetools import LRUCache
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from notary.storage.interfaces import Change, IMetadataStore, NewFile, StoredFile
+from notary.storage.interfaces import Change, IMetadataStore, Newest, NewFile, StoredFile
 
 _Key = tuple[str, str, str]
 _ENTRY_OVERHEAD = 1024
@@ -31,6 +31,7 @@ class CachedMetadataStore:
         self._store = store
         self._largest = max_bytes // _LARGEST_SHARE
         self._files: LRUCache[_Key, StoredFile] = LRUCache(max_bytes, _size)
+        self._last: LRUCache[tuple[str, str], _Key] = LRUCache(max_bytes // _ENTRY_OVERHEAD)
 
     def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_checksum`."""
@@ -68,7 +69,9 @@ class CachedMetadataStore:
 
     def _remember(self, gun: str, file: StoredFile) -> None:
         if _size(file) <= self._largest:
-            self._files[gun, file.role, file.sha256] = file
+            key = gun, file.role, file.sha256
+            self._files[key] = file
+            self._last[gun, file.role] = key
 
     def delete(self, gun: str) -> Deferred[None]:
         """See `IMetadataStore.delete`."""
@@ -83,18 +86,31 @@ class CachedMetadataStore:
         return self._store.newest(gun, role)
 
     def newest_with_versions(
-        self, gun: str, role: str, others: Collection[str]
-    ) -> Deferred[tuple[StoredFile, Mapping[str, int]]]:
-        """See `IMetadataStore.newest_with_versions`."""
-        return self._store.newest_with_versions(gun, role, others)
+        self, gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()
+    ) -> Deferred[Newest]:
+        """See `IMetadataStore.newest_with_versions`; fetches ahead only what is not held here."""
+        ahead = [each for each in ahead if self._last.get((gun, each)) not in self._files]
+        found = self._store.newest_with_versions(gun, role, others, ahead)
+        return found.addCallback(self._remember_ahead, gun)
+
+    def _remember_ahead(self, newest: Newest, gun: str) -> Newest:
+        self._remember_all(list(newest.ahead.values()), gun)
+        return newest
 
     def by_version(self, gun: str, role: str, version: int) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_version`."""
         return self._store.by_version(gun, role, version)
 
-    def publish(self, gun: str, files: Sequence[NewFile], base: int) -> Deferred[None]:
+    def publish(
+        self, gun: str, files: Sequence[NewFile], base: int
+    ) -> Deferred[Sequence[StoredFile]]:
         """See `IMetadataStore.publish`."""
-        return self._store.publish(gun, files, base)
+        return self._store.publish(gun, files, base).addCallback(self._remember_all, gun)
+
+    def _remember_all(self, files: Sequence[StoredFile], gun: str) -> Sequence[StoredFile]:
+        for file in files:
+            self._remember(gun, file)
+        return files
 
     def changes(self, gun: str | None, start: int | None, limit: int) -> Deferred[Sequence[Change]]:
         """See `IMetadataStore.changes`."""

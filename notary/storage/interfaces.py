@@ -34,6 +34,10 @@ class NewFile:
         """The checksum of the bytes, 64 lower-case hex digits."""
         return sha256(self.data).hexdigest()
 
+    def stored_at(self, moment: datetime) -> StoredFile:
+        """Return the file as a store holds it from a moment on, UTC with a time zone."""
+        return StoredFile(self.role, self.version, self.data, self.sha256, moment)
+
 
 @attrs.frozen
 class StoredFile:
@@ -52,6 +56,21 @@ class StoredFile:
     data: bytes = attrs.field(repr=False)
     sha256: str
     created_at: datetime
+
+
+@attrs.frozen
+class Newest:
+    """The newest file of a role, and what was looked up along with it.
+
+    Attributes:
+        file: the file.
+        versions: the highest versions of other roles; those without a file are left out.
+        ahead: newest files of other roles, as many as it took no other query to get.
+    """
+
+    file: StoredFile
+    versions: Mapping[str, int]
+    ahead: Mapping[str, StoredFile]
 
 
 @attrs.frozen
@@ -130,11 +149,15 @@ class IMetadataStore(Interface):
         """Fire with the file of the highest version, or fail with `FileNotStoredError`."""
 
     def newest_with_versions(
-        gun: str, role: str, others: Collection[str]
-    ) -> Deferred[tuple[StoredFile, Mapping[str, int]]]:
+        gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()
+    ) -> Deferred[Newest]:
         """Like `newest`, and fire with the highest versions of some other roles as well.
 
-        They come by role; roles without a file are left out.
+        Args:
+            gun: the collection.
+            role: whose file.
+            others: whose versions.
+            ahead: roles whose newest files will be asked for next; they may come along.
         """
 
     def by_version(gun: str, role: str, version: int) -> Deferred[StoredFile]:
@@ -155,7 +178,7 @@ class IMetadataStore(Interface):
                 it may add their newest files, which need not be the current ones.
         """
 
-    def publish(gun: str, files: Sequence[NewFile], base: int) -> Deferred[None]:
+    def publish(gun: str, files: Sequence[NewFile], base: int) -> Deferred[Sequence[StoredFile]]:
         """Store the files of one publish, all of them or none.
 
         A new timestamp among them also adds one `UPDATE` to the changefeed.
@@ -166,10 +189,10 @@ class IMetadataStore(Interface):
             base: the version of the collection's newest timestamp when it was read, 0 if it
                 had none.
 
-        Fires with None once everything is stored for good. Fails with `ConflictError`, and
-        stores nothing, if the newest timestamp is another one by now, or if any of the roles
-        already holds the given version or a newer one; with `UnstorableError` if the store
-        could not give back exactly these names, versions and bytes.
+        Fires with the files, as they are held now, once they are stored for good. Fails with
+        `ConflictError`, and stores nothing, if the newest timestamp is another one by now, or if
+        any of the roles already holds the given version or a newer one; with `UnstorableError`
+        if the store could not give back exactly these names, versions and bytes.
         """
 
     def delete(gun: str) -> Deferred[None]:

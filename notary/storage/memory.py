@@ -18,6 +18,7 @@ from notary.storage.interfaces import (
     ConflictError,
     FileNotStoredError,
     IMetadataStore,
+    Newest,
     NewFile,
     StoredFile,
 )
@@ -58,12 +59,12 @@ class MemoryMetadataStore:
 
     @_as_deferred
     def newest_with_versions(
-        self, gun: str, role: str, others: Collection[str]
-    ) -> tuple[StoredFile, Mapping[str, int]]:
+        self, gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()
+    ) -> Newest:
         """See `IMetadataStore.newest_with_versions`."""
         newest = self._newest(gun, role)
         versions = {other: self._versions(gun, other) for other in others}
-        return newest, {other: max(found) for other, found in versions.items() if found}
+        return Newest(newest, {other: max(v) for other, v in versions.items() if v}, ahead={})
 
     @_as_deferred
     def by_version(self, gun: str, role: str, version: int) -> StoredFile:
@@ -95,28 +96,22 @@ class MemoryMetadataStore:
         }
 
     @_as_deferred
-    def publish(self, gun: str, files: Sequence[NewFile], base: int) -> None:
+    def publish(self, gun: str, files: Sequence[NewFile], base: int) -> Sequence[StoredFile]:
         """See `IMetadataStore.publish`."""
         refuse_unstorable(gun, files)
         if max(self._versions(gun, TIMESTAMP), default=0) != base:
             raise ConflictError(f"{gun} changed since version {base} of its timestamp")
-        for file in files:
-            if max(self._versions(gun, file.role), default=-1) >= file.version:
-                raise ConflictError(
-                    f"{gun} has version {file.version} of role {file.role} or newer"
-                )
+        for new in files:
+            if max(self._versions(gun, new.role), default=-1) >= new.version:
+                raise ConflictError(f"{gun} has version {new.version} of role {new.role} or newer")
         now = self._now()
+        stored = [file.stored_at(now) for file in files]
         roles = self._files.setdefault(gun, {})
-        for file in files:
-            roles.setdefault(file.role, {})[file.version] = StoredFile(
-                role=file.role,
-                version=file.version,
-                data=file.data,
-                sha256=file.sha256,
-                created_at=now,
-            )
+        for file in stored:
+            roles.setdefault(file.role, {})[file.version] = file
             if file.role == TIMESTAMP:
                 self._add_change(gun, file.version, file.sha256, UPDATE)
+        return stored
 
     @_as_deferred
     def delete(self, gun: str) -> None:

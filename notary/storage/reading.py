@@ -14,11 +14,12 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     literal_column,
+    null,
     select,
     union_all,
 )
 
-from notary.storage.interfaces import Change, FileNotStoredError, NewFile, StoredFile
+from notary.storage.interfaces import Change, FileNotStoredError, Newest, NewFile, StoredFile
 from notary.storage.schema import changefeed, tuf_files
 from notary.storage.sql_common import exactly
 
@@ -56,14 +57,19 @@ def newest_txn(connection: Connection, gun: str, role: str) -> StoredFile:
 
 
 def newest_with_versions_txn(
-    connection: Connection, gun: str, role: str, others: Collection[str]
-) -> tuple[StoredFile, Mapping[str, int]]:
+    connection: Connection, gun: str, role: str, others: Collection[str], ahead: Collection[str]
+) -> Newest:
     """See `IMetadataStore.newest_with_versions`. One look into the index per role."""
     first, *more = list(batches(sorted(others))) or [()]
-    newest = _files_of(gun, role).order_by(tuf_files.c.version.desc()).limit(1)
-    row = connection.execute(
-        newest.add_columns(*(_highest_version(gun, other) for other in first))
-    ).first()
+    queries = [
+        _newest_of(gun, role).add_columns(*(_highest_version(gun, other) for other in first)),
+        *(
+            _newest_of(gun, each).add_columns(*(null() for _ in first))
+            for each in sorted(set(ahead) - {role})[:MOST_AHEAD]
+        ),
+    ]
+    rows = connection.execute(union_all(*queries) if len(queries) > 1 else queries[0]).all()
+    row = next((row for row in rows if row.role == role), None)
     if row is None:
         raise FileNotStoredError(f"{gun} has no file of role {role}")
     found = list(row[len(_FILE_COLUMNS) :])
@@ -71,7 +77,11 @@ def newest_with_versions_txn(
         query = select(*(_highest_version(gun, other) for other in batch))
         found += connection.execute(query).one()
     versions = dict(zip(sorted(others), found, strict=True))
-    return _stored_file(row), {other: v for other, v in versions.items() if v is not None}
+    return Newest(
+        _stored_file(row),
+        {other: version for other, version in versions.items() if version is not None},
+        {each.role: _stored_file(each) for each in rows if each is not row},
+    )
 
 
 def by_version_txn(connection: Connection, gun: str, role: str, version: int) -> StoredFile:
@@ -98,9 +108,7 @@ def by_checksums_txn(
     """See `IMetadataStore.by_checksums`."""
     found: dict[str, StoredFile] = {}
     newest = [
-        _files_of(gun, role)
-        .where(tuf_files.c.version == _highest_version(gun, role))
-        .add_columns(literal_column("1").label("is_ahead"))
+        _newest_of(gun, role).add_columns(literal_column("1").label("is_ahead"))
         for role in sorted(set(ahead) - checksums.keys())[:MOST_AHEAD]
     ]
     for batch in batches(tuple(set(checksums.values()))):
@@ -159,6 +167,10 @@ def holds_all_txn(connection: Connection, gun: str, files: Sequence[NewFile]) ->
 def _files_of(gun: str, role: str | None = None) -> Select[Any]:
     query = select(*_FILE_COLUMNS).where(exactly(tuf_files.c.gun, gun))
     return query if role is None else query.where(exactly(tuf_files.c.role, role))
+
+
+def _newest_of(gun: str, role: str) -> Select[Any]:
+    return _files_of(gun, role).where(tuf_files.c.version == _highest_version(gun, role))
 
 
 def _highest_version(gun: str, role: str) -> ScalarSelect[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
@@ -14,6 +14,7 @@ from notary.storage.interfaces import (
     Change,
     ConflictError,
     IMetadataStore,
+    Newest,
     NewFile,
     StoredFile,
 )
@@ -31,10 +32,12 @@ class SQLMetadataStore(SQLStore):
         return self._query(reading.newest_txn, gun, role)
 
     def newest_with_versions(
-        self, gun: str, role: str, others: Collection[str]
-    ) -> Deferred[tuple[StoredFile, Mapping[str, int]]]:
+        self, gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()
+    ) -> Deferred[Newest]:
         """See `IMetadataStore.newest_with_versions`."""
-        return self._query(reading.newest_with_versions_txn, gun, role, frozenset(others))
+        return self._query(
+            reading.newest_with_versions_txn, gun, role, frozenset(others), frozenset(ahead)
+        )
 
     def by_version(self, gun: str, role: str, version: int) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_version`."""
@@ -50,7 +53,9 @@ class SQLMetadataStore(SQLStore):
         """See `IMetadataStore.by_checksums`."""
         return self._query(reading.by_checksums_txn, gun, dict(checksums), frozenset(ahead))
 
-    def publish(self, gun: str, files: Sequence[NewFile], base: int) -> Deferred[None]:
+    def publish(
+        self, gun: str, files: Sequence[NewFile], base: int
+    ) -> Deferred[Sequence[StoredFile]]:
         """See `IMetadataStore.publish`."""
         return self._threads.run(self._publish, gun, tuple(files), base, self._now())
 
@@ -66,7 +71,9 @@ class SQLMetadataStore(SQLStore):
         """See `IMetadataStore.check`."""
         return self._query(reading.check_txn)
 
-    def _publish(self, gun: str, files: Sequence[NewFile], base: int, now: datetime) -> None:
+    def _publish(
+        self, gun: str, files: Sequence[NewFile], base: int, now: datetime
+    ) -> Sequence[StoredFile]:
         refuse_unstorable(gun, files)
         runs = 0
 
@@ -84,3 +91,5 @@ class SQLMetadataStore(SQLStore):
                 self._engine, lambda c: reading.holds_all_txn(c, gun, files)
             ):
                 raise
+        moment = now.replace(tzinfo=timezone.utc)
+        return [file.stored_at(moment) for file in files]

@@ -46,7 +46,7 @@ def store(behind: CountingStore) -> CachedMetadataStore:
 @pytest_twisted.ensureDeferred
 async def test_a_file_is_asked_for_once(store: CachedMetadataStore, behind: CountingStore) -> None:
     root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
-    await store.publish(GUN, [root, targets], 0)
+    await behind.publish(GUN, [root, targets], 0)
     first = await store.by_checksum(GUN, "root", root.sha256)
     assert await store.by_checksum(GUN, "root", root.sha256) == first
     assert behind.asked == 1
@@ -58,11 +58,21 @@ async def test_a_file_is_asked_for_once(store: CachedMetadataStore, behind: Coun
 
 
 @pytest_twisted.ensureDeferred
+async def test_what_is_published_is_kept(store: CachedMetadataStore, behind: CountingStore) -> None:
+    root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
+    await store.publish(GUN, [root, targets], 0)
+    for file in (root, targets):
+        kept = await store.by_checksum(GUN, file.role, file.sha256)
+        assert kept == await behind.newest(GUN, file.role)
+    assert behind.asked == 0
+
+
+@pytest_twisted.ensureDeferred
 async def test_what_was_read_ahead_is_kept_too(
     store: CachedMetadataStore, behind: CountingStore
 ) -> None:
     root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
-    await store.publish(GUN, [root, targets], 0)
+    await behind.publish(GUN, [root, targets], 0)
     first = await store.by_checksums(GUN, {"root": root.sha256}, ["targets"])
     assert set(first) == {"root", "targets"}
     assert await store.by_checksum(GUN, "targets", targets.sha256) == first["targets"]
@@ -74,7 +84,7 @@ async def test_nothing_is_read_ahead_of_what_is_known(
     store: CachedMetadataStore, behind: CountingStore
 ) -> None:
     root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
-    await store.publish(GUN, [root, targets], 0)
+    await behind.publish(GUN, [root, targets], 0)
     first = await store.by_checksum(GUN, "root", root.sha256)
     assert await store.by_checksums(GUN, {"root": root.sha256}, ["targets"]) == {"root": first}
     assert behind.asked == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pytest_twisted import ensureDeferred
 from sqlalchemy import Engine
@@ -44,7 +46,7 @@ def files(version: int, publisher: object) -> list[NewFile]:
     ]
 
 
-async def finish(*racers: Deferred[None]) -> list[bool]:
+async def finish(*racers: Deferred[Any]) -> list[bool]:
     """Wait for all racers and tell which of them won; a loser has met a conflict."""
     results = await DeferredList(racers, consumeErrors=True)
     for result in results:

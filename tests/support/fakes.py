@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
+import attrs
 from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
@@ -12,6 +13,7 @@ from notary.signing.interfaces import ISigner, RawSignature, SignerUnavailableEr
 from notary.storage.interfaces import (
     Change,
     IMetadataStore,
+    Newest,
     NewFile,
     StoredFile,
     StoreUnavailableError,
@@ -153,13 +155,16 @@ class SwitchedStore:
         return found.addCallback(self._replace)
 
     def newest_with_versions(
-        self, gun: str, role: str, others: Collection[str]
-    ) -> Deferred[tuple[StoredFile, Mapping[str, int]]]:
+        self, gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()
+    ) -> Deferred[Newest]:
         """See `IMetadataStore.newest_with_versions`."""
         found = self._ask(
-            "newest_with_versions", lambda: self.inner.newest_with_versions(gun, role, others)
+            "newest_with_versions",
+            lambda: self.inner.newest_with_versions(gun, role, others, ahead),
         )
-        return found.addCallback(lambda newest: (self._replace(newest[0]), newest[1]))
+        return found.addCallback(
+            lambda newest: attrs.evolve(newest, file=self._replace(newest.file))
+        )
 
     def by_version(self, gun: str, role: str, version: int) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_version`."""
@@ -184,7 +189,9 @@ class SwitchedStore:
             lambda files: {role: self._replace(file) for role, file in files.items()}
         )
 
-    def publish(self, gun: str, files: Sequence[NewFile], base: int) -> Deferred[None]:
+    def publish(
+        self, gun: str, files: Sequence[NewFile], base: int
+    ) -> Deferred[Sequence[StoredFile]]:
         """See `IMetadataStore.publish`."""
         if self.before_publish:
             self.before_publish.pop(0)()
