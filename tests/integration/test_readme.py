@@ -62,7 +62,9 @@ def tree(tmp_path: Path) -> Path:
 @pytest.fixture
 def make_run(tree: Path) -> Callable[[], AbstractContextManager[Server]]:
     """``make run`` in that tree, on ports of its own and in the environment of these tests."""
-    command = [find_program("make", "make"), "run", f"VENV={sys.prefix}"]
+    # Whoever runs these tests in the background has Ctrl-C ignored, which children inherit.
+    command = ["env", "--default-signal=INT", find_program("make", "make"), "run"]
+    command += [f"VENV={sys.prefix}"]
     command += ["-o", f"{sys.prefix}/.installed"]
     port, signer_port = free_port(), free_port()
     environment = {
