@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 CLIENTS = 16
 COLLECTIONS = 48
 VERSIONS = 12
-LONGEST_ANSWER = 25
+LONGEST_ANSWER = 60
 
 
 def test_a_node_is_killed_and_joins_again(galera: Galera, tmp_path: Path) -> None:

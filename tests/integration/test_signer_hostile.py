@@ -57,7 +57,7 @@ def others_are_served(signer: Daemon) -> Iterator[None]:
         yield
         begun = time.monotonic()
         signature = other.ask(sign(2, GUN, key.key_id, b"payload")).sign
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
         assert key.verifies(signature.algorithm.algorithm, signature.content, b"payload")
 
 

@@ -24,7 +24,7 @@ COLLECTIONS = 50
 VERSIONS = 20
 OUTAGES = 5
 AWAY_SECONDS = [0.5, 1, 2, 4, 6]
-LONGEST_ANSWER = 15
+LONGEST_ANSWER = 60
 """Seconds: two calls of five at the most, and what a busy machine adds."""
 GROWTH = 64 * 1024 * 1024
 """Bytes that a daemon's memory may grow by: caches fill, allocators keep."""

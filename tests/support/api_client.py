@@ -11,7 +11,7 @@ import attrs
 from tests.support.daemons import ROOT_CA
 from tests.support.forge import Files, multipart
 
-SECONDS = 30
+SECONDS = 60
 
 
 @attrs.frozen
