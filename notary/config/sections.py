@@ -19,7 +19,14 @@ from pydantic import (
     field_validator,
 )
 
+from notary.config.schema import KeyPath
 from notary.config.values import ReadableFile, Text, resolve
+
+RETHINKDB_KEYS: dict[KeyPath, str] = {
+    ("storage", key): "belongs to RethinkDB, which is not supported"
+    for key in ("database", "username", "password")
+}
+"""Keys of the Go daemons' files that have no effect."""
 
 _LEVEL_ALIASES = {"warn": "warning", "trace": "debug"}
 

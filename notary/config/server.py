@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from notary.config.load import load
 from notary.config.schema import Schema
 from notary.config.sections import (
+    RETHINKDB_KEYS,
     Config,
     Logging,
     Reporting,
@@ -258,10 +259,7 @@ SERVER_SCHEMA = Schema.of(
         ("reporting", "bugsnag", "api_key"): "no report is sent to Bugsnag",
         ("server", "grpc_addr"): "belongs to notary-signer",
         ("storage", "default_alias"): "belongs to notary-signer",
-        **{
-            ("storage", key): "belongs to RethinkDB, which is not supported"
-            for key in ("database", "username", "password")
-        },
+        **RETHINKDB_KEYS,
     },
 )
 

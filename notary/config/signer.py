@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from notary.config.load import load
 from notary.config.schema import Schema
-from notary.config.sections import Config, Logging, Reporting, Storage, TlsServer
+from notary.config.sections import RETHINKDB_KEYS, Config, Logging, Reporting, Storage, TlsServer
 from notary.config.values import Address, ReadableFile, Text
 
 PREFIX = "NOTARY_SIGNER"
@@ -70,10 +70,7 @@ SIGNER_SCHEMA = Schema.of(
     no_effect={
         ("reporting", "bugsnag", "api_key"): "no report is sent to Bugsnag",
         ("server", "http_addr"): "belongs to notary-server",
-        **{
-            ("storage", key): "belongs to RethinkDB, which is not supported"
-            for key in ("database", "username", "password")
-        },
+        **RETHINKDB_KEYS,
     },
     stand_ins={f"{PREFIX}_DEFAULT_ALIAS": ("storage", "default_alias")},
     others_allowed=True,

@@ -31,7 +31,6 @@ class CachedMetadataStore:
         self._store = store
         self._largest = max_bytes // _LARGEST_SHARE
         self._files: LRUCache[_Key, StoredFile] = LRUCache(max_bytes, _size)
-        self._last: LRUCache[tuple[str, str], _Key] = LRUCache(max_bytes // _ENTRY_OVERHEAD)
 
     def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_checksum`."""
@@ -69,9 +68,7 @@ class CachedMetadataStore:
 
     def _remember(self, gun: str, file: StoredFile) -> None:
         if _size(file) <= self._largest:
-            key = gun, file.role, file.sha256
-            self._files[key] = file
-            self._last[gun, file.role] = key
+            self._files[gun, file.role, file.sha256] = file
 
     def delete(self, gun: str) -> Deferred[None]:
         """See `IMetadataStore.delete`."""
@@ -88,8 +85,10 @@ class CachedMetadataStore:
     def newest_with_versions(
         self, gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()
     ) -> Deferred[Newest]:
-        """See `IMetadataStore.newest_with_versions`; fetches ahead only what is not held here."""
-        ahead = [each for each in ahead if self._last.get((gun, each)) not in self._files]
+        """See `IMetadataStore.newest_with_versions`.
+
+        What comes along may be held here, but nobody knows before whether that is still the newest.
+        """
         found = self._store.newest_with_versions(gun, role, others, ahead)
         return found.addCallback(self._remember_ahead, gun)
 
