@@ -21,6 +21,8 @@ ALLOWED = {
     "sharing": {"sharing"},
     "tls": {"tls"},
     "door": {"door"},
+    "reloading": {"reloading"},
+    "signals": {"signals"},
     "daemon": {"daemon", "observe", "__version__"},
     "command": {"command", "config", "__version__"},
 }

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from notary.config.schema import KeyPath
-from notary.config.values import ReadableFile, Text, resolve
+from notary.config.values import Flag, LoopbackAddress, ReadableFile, Text, resolve
 
 RETHINKDB_KEYS: dict[KeyPath, str] = {
     ("storage", key): "belongs to RethinkDB, which is not supported"
@@ -92,6 +92,19 @@ class TlsServer(Section):
         description="Certificate authorities in PEM. When set, every client has to show one of "
         "these certificates, or one that one of them signed.",
         examples=["../fixtures/root-ca.crt"],
+    )
+    reuse_port: Flag = Field(
+        default=False,
+        description="Let several processes listen on the same port (SO_REUSEPORT); the kernel "
+        "spreads the connections over them.",
+        examples=[True],
+    )
+    debug_addr: LoopbackAddress | None = Field(
+        default=None,
+        description="Address of the debug server, which only this machine may reach: "
+        "'localhost:PORT', '127.0.0.1:PORT' or '[::1]:PORT'. When not set, there is none, but "
+        "with the flag -debug on 'localhost:8080'.",
+        examples=["localhost:8080"],
     )
 
     @field_validator("tls_key_file")

@@ -29,7 +29,7 @@ from notary.config.sections import (
     TlsServer,
     check_pair,
 )
-from notary.config.values import Address, Flag, Host, Integer, ReadableFile, Text
+from notary.config.values import Address, Flag, Host, Integer, Network, ReadableFile, Text
 
 # RFC 9111 calls a year the longest time that makes sense.
 MaxAge = Annotated[Integer, Field(ge=0, le=31_536_000)]
@@ -52,13 +52,20 @@ class Server(TlsServer):
 
     http_addr: Address = Field(
         description="Address to listen on: ':PORT' for every interface, 'HOST:PORT' or "
-        "'[IPv6]:PORT'. Without a certificate and key plain HTTP is served.",
+        "'[IPv6]:PORT'; or 'systemd:domain=INET6:name=NAME' for a socket that systemd listens on. "
+        "Without a certificate and key plain HTTP is served.",
         examples=[":4443"],
     )
     max_upload_bytes: Annotated[Integer, Field(ge=1024, le=2**31)] = Field(
         default=100 * 1024 * 1024,
         description="Bytes that one upload may have; a larger one is answered with status 413.",
         examples=[52428800],
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        default=(),
+        description="IP addresses and networks of proxies in front of the server. Only their "
+        "header X-Forwarded-For is believed, for the log.",
+        examples=[["10.0.0.0/8", "::1"]],
     )
 
 

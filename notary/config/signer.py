@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from notary.config.load import load
 from notary.config.schema import Schema
 from notary.config.sections import RETHINKDB_KEYS, Config, Logging, Reporting, Storage, TlsServer
-from notary.config.values import Address, ReadableFile, Text
+from notary.config.values import Address, ListenOnly, ReadableFile, Text
 
 PREFIX = "NOTARY_SIGNER"
 
@@ -21,8 +21,15 @@ class Signer(TlsServer):
 
     grpc_addr: Address = Field(
         description="Address to listen on: ':PORT' for every interface, 'HOST:PORT' or "
-        "'[IPv6]:PORT'. The name is the Go signer's; the protocol is notary-signer/1.",
+        "'[IPv6]:PORT'; or 'systemd:domain=INET6:name=NAME' for a socket that systemd listens on. "
+        "The name is the Go signer's; the protocol is notary-signer/1.",
         examples=[":7899"],
+    )
+    metrics_addr: ListenOnly | None = Field(
+        default=None,
+        description="Address of the health checks and metrics, in plain HTTP: ':PORT' for every "
+        "interface, 'HOST:PORT' or '[IPv6]:PORT'. When not set, there are none.",
+        examples=["127.0.0.1:7898"],
     )
     tls_cert_file: ReadableFile = Field(
         description="Certificate of the daemon in PEM, followed by its intermediate certificates.",

@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, ValidationInfo
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _PORT = re.compile(r"[0-9]{1,5}")
+_SYSTEMD = re.compile(r"systemd:domain=(INET6?|UNIX):(index=[0-9]{1,4}|name=[^:=\\]+)")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
@@ -90,6 +91,20 @@ class ListenAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@attrs.frozen
+class SystemdSocket:
+    """A socket that systemd listens on for a daemon.
+
+    Attributes:
+        description: as `twisted.internet.endpoints.serverFromString` takes it.
+    """
+
+    description: str
+
+    def __str__(self) -> str:
+        return self.description
+
+
 def _as_host(value: object) -> str:
     text = _as_text(value)
     if _HOST_NAME.fullmatch(text) and len(text) <= 253:
@@ -119,8 +134,51 @@ def _as_listen_address(value: object) -> ListenAddress:
     return ListenAddress(_as_host(host) if host else "", int(port))
 
 
+def _as_address(value: object) -> ListenAddress | SystemdSocket:
+    if isinstance(value, SystemdSocket):
+        return value
+    if not isinstance(value, str) or not value.startswith("systemd:"):
+        return _as_listen_address(value)
+    if not _SYSTEMD.fullmatch(value):
+        raise ValueError(
+            "is no socket of systemd: write 'systemd:domain=INET6:name=NAME', or index=0 in place "
+            "of the name; the domain is INET, INET6 or UNIX"
+        )
+    return SystemdSocket(value)
+
+
+def _as_loopback_address(value: object) -> ListenAddress:
+    address = _as_listen_address(value)
+    if not _is_loopback(address.host):
+        raise ValueError(
+            "could be reached from other hosts: write 'localhost:PORT', '127.0.0.1:PORT' or "
+            "'[::1]:PORT'"
+        )
+    return address
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _as_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(_as_text(value))
+    except ValueError:
+        raise ValueError(
+            "is not an IP address or a network such as '10.0.0.0/8' or 'fd00::/8', whose bits "
+            "beyond its length are 0"
+        ) from None
+
+
 Host = Annotated[str, BeforeValidator(_as_host)]
-Address = Annotated[ListenAddress, BeforeValidator(_as_listen_address)]
+ListenOnly = Annotated[ListenAddress, BeforeValidator(_as_listen_address)]
+Address = Annotated[ListenAddress | SystemdSocket, BeforeValidator(_as_address)]
+LoopbackAddress = Annotated[ListenAddress, BeforeValidator(_as_loopback_address)]
+Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(_as_network)]
 
 
 def resolve(value: object, info: ValidationInfo[Any]) -> Path:

@@ -57,7 +57,7 @@ def test_samples_belong_together(conf: Path, kind: str) -> None:
     server = load_server_config(conf / f"server-{kind}.json", {})
     signer = load_signer_config(conf / f"signer-{kind}.json", {})
     assert isinstance(server.trust_service, RemoteTrust)
-    assert server.trust_service.port == signer.server.grpc_addr.port
+    assert str(signer.server.grpc_addr).endswith(f":{server.trust_service.port}")
     assert server.trust_service.tls_client_cert is not None
     assert signer.server.client_ca_file is not None
     assert server.storage.db_url != signer.storage.db_url
@@ -130,7 +130,7 @@ def test_file_for_the_go_signer_loads(directory: Path, storage: dict[str, Any]) 
         },
     )
     assert config.warnings == ()
-    assert config.server.grpc_addr.port == 7899
+    assert str(config.server.grpc_addr) == ":7899"
     assert config.server.client_ca_file == directory / "notary-server.crt"
     assert config.storage.default_alias == "timestamp_1"
     assert config.storage.db_url == storage.get("db_url", "")

@@ -14,11 +14,16 @@ from notary.config.values import (
     Host,
     Integer,
     ListenAddress,
+    LoopbackAddress,
+    Network,
     ReadableFile,
+    SystemdSocket,
     Text,
 )
 
-ADDRESS: TypeAdapter[ListenAddress] = TypeAdapter(Address, config={"arbitrary_types_allowed": True})
+ADDRESS: TypeAdapter[ListenAddress | SystemdSocket] = TypeAdapter(
+    Address, config={"arbitrary_types_allowed": True}
+)
 
 
 def refusal(adapter: TypeAdapter[Any], value: object, directory: Path | None = None) -> str:
@@ -167,3 +172,71 @@ def test_not_readable_file(tmp_path: Path, name: object, problem: str) -> None:
     (tmp_path / "file").touch()
     found = refusal(TypeAdapter(ReadableFile), name, tmp_path)
     assert found == "Value error, " + problem.format(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "systemd:domain=INET6:name=web",
+        "systemd:domain=INET:index=0",
+        "systemd:domain=UNIX:name=a.b",
+    ],
+)
+def test_socket_of_systemd(value: str) -> None:
+    socket = ADDRESS.validate_python(value)
+    assert socket == SystemdSocket(value)
+    assert ADDRESS.validate_python(socket) is socket
+    assert str(socket) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "systemd:",
+        "systemd:domain=INET",
+        "systemd:domain=INET5:index=0",
+        "systemd:domain=INET:index=x",
+        "systemd:domain=INET:name=a:index=0",
+        "systemd:domain=INET:name=",
+    ],
+)
+def test_not_a_socket_of_systemd(value: str) -> None:
+    assert "is no socket of systemd: write 'systemd:domain=" in refusal(ADDRESS, value)
+
+
+LOOPBACK: TypeAdapter[ListenAddress] = TypeAdapter(
+    LoopbackAddress, config={"arbitrary_types_allowed": True}
+)
+
+
+@pytest.mark.parametrize("value", ["localhost:8080", "127.0.0.1:0", "127.8.0.1:1", "[::1]:8080"])
+def test_loopback(value: str) -> None:
+    assert str(LOOPBACK.validate_python(value)) == value
+
+
+@pytest.mark.parametrize(
+    "value", [":8080", "0.0.0.0:8080", "[::]:8080", "10.0.0.1:1", "example.com:1", "localhost.x:1"]
+)
+def test_not_loopback(value: str) -> None:
+    assert "could be reached from other hosts" in refusal(LOOPBACK, value)
+
+
+NETWORK: TypeAdapter[Any] = TypeAdapter(Network, config={"arbitrary_types_allowed": True})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("10.1.2.3", "10.1.2.3/32"),
+        ("::1", "::1/128"),
+        ("fd00::/8", "fd00::/8"),
+    ],
+)
+def test_network(value: str, text: str) -> None:
+    assert str(NETWORK.validate_python(value)) == text
+
+
+@pytest.mark.parametrize("value", ["10.0.0.1/8", "proxy", "", "10.0.0.0/33"])
+def test_not_a_network(value: str) -> None:
+    assert "is not an IP address or a network" in refusal(NETWORK, value)
