@@ -17,7 +17,7 @@ ALLOWED = {
     "server": {"server", "signing", "storage", "tuf", "observe", "sharing"},
     "signer": {"signer", "signing", "storage", "tuf", "observe", "sharing", "tls"},
     "config": {"config"},
-    "observe": {"observe"},
+    "observe": {"observe", "__version__"},
     "sharing": {"sharing"},
     "tls": {"tls"},
     "door": {"door"},

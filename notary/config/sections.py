@@ -20,7 +20,14 @@ from pydantic import (
 )
 
 from notary.config.schema import KeyPath
-from notary.config.values import Flag, LoopbackAddress, ReadableFile, Text, resolve
+from notary.config.values import (
+    Flag,
+    ListenAddress,
+    LoopbackAddress,
+    ReadableFile,
+    Text,
+    resolve,
+)
 
 RETHINKDB_KEYS: dict[KeyPath, str] = {
     ("storage", key): "belongs to RethinkDB, which is not supported"
@@ -74,6 +81,10 @@ def check_pair(key: Path | None, info: ValidationInfo[Any], certificate: str, na
         raise ValueError(f"is set although {name} is not: set either both or neither")
 
 
+DEBUG_ADDRESS = ListenAddress("localhost", 8080)
+"""Where the Go daemons have their debug server."""
+
+
 class TlsServer(Section):
     """The certificate a daemon shows and the clients it accepts."""
 
@@ -106,6 +117,14 @@ class TlsServer(Section):
         "with the flag -debug on 'localhost:8080'.",
         examples=["localhost:8080"],
     )
+
+    def debug_address(self, wanted: bool) -> ListenAddress | None:
+        """Return where the debug server listens; None if there is none.
+
+        Args:
+            wanted: whether the command line asks for one.
+        """
+        return self.debug_addr or (DEBUG_ADDRESS if wanted else None)
 
     @field_validator("tls_key_file")
     @classmethod

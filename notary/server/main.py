@@ -5,7 +5,8 @@ from __future__ import annotations
 from notary import command
 
 SWITCHES = {
-    "debug": "accepted for compatibility; this version has no debug server",
+    "debug": "open the debug server, for this machine only, on localhost:8080 or at "
+    "server.debug_addr",
     "bootstrap": "make or upgrade the tables of the database, and exit",
 }
 

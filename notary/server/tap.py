@@ -13,7 +13,10 @@ from notary import daemon
 from notary.config import ConfigError, ServerConfig, load_server_config
 from notary.config.sections import Storage
 from notary.config.server import LocalTrust
+from notary.config.values import ListenAddress
 from notary.door import Door
+from notary.observe.debug.addresses import NotLoopbackError, loopback_address
+from notary.observe.debug.server import debug_site
 from notary.observe.health import Checks
 from notary.observe.metrics import RequestMetrics
 from notary.server.api import API, Policy
@@ -65,15 +68,21 @@ def makeService(options: Options) -> IService:
             raise SystemExit(0)
         services = daemon.Daemon(options, config.logging.level)
         daemon.announce(config.warnings)
-        if options["debug"]:
-            _log.warn("-debug has no effect: this version has no debug server")
+        _debug_server(config.server.debug_address(options["debug"]), reactor, services)
         _log.info("Using {kind} signing service", kind=config.trust_service.type)
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Server")
         build(config, reactor, services)
-    except (ConfigError, StorageError, TLSError) as error:
+    except (ConfigError, NotLoopbackError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-server: {error}") from error
     return services
+
+
+def _debug_server(address: ListenAddress | None, reactor: Any, services: MultiService) -> None:
+    if address is not None:
+        host = loopback_address(address.host)
+        site = debug_site(reactor, "notary-server", str(address))
+        Door(reactor, host, address.port, site, None).setServiceParent(services)
 
 
 def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from notary import command
 
 SWITCHES = {
-    "debug": "let debuggers and core dumps at the memory of the process, and so at the keys",
+    "debug": "open the debug server, for this machine only, on localhost:8080 or at "
+    "server.debug_addr, and let debuggers and core dumps at the memory of the process, and so at "
+    "the keys",
     "bootstrap": "make or upgrade the table of the database, and exit",
 }
 

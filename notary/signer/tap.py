@@ -15,7 +15,10 @@ from twisted.logger import Logger
 from notary import daemon
 from notary.config import ConfigError, SignerConfig, load_signer_config
 from notary.config.sections import Storage
+from notary.config.values import ListenAddress
 from notary.door import Door
+from notary.observe.debug.addresses import NotLoopbackError, loopback_address
+from notary.observe.debug.server import debug_site
 from notary.signer.calls import Calls
 from notary.signer.main import SWITCHES
 from notary.signer.passphrases import PassphraseError, Passphrases, variable
@@ -61,13 +64,21 @@ def makeService(options: Options) -> IService:
         services = daemon.Daemon(options, config.logging.level)
         daemon.announce(config.warnings)
         _protect_memory(options["debug"])
+        _debug_server(config.server.debug_address(options["debug"]), reactor, services)
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Signer")
         directory = Path(options["config"]).absolute().parent
         build(config, os.environ, directory, reactor, services)
-    except (ConfigError, PassphraseError, StorageError, TLSError) as error:
+    except (ConfigError, NotLoopbackError, PassphraseError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-signer: {error}") from error
     return services
+
+
+def _debug_server(address: ListenAddress | None, reactor: Any, services: MultiService) -> None:
+    if address is not None:
+        host = loopback_address(address.host)
+        site = debug_site(reactor, "notary-signer", str(address))
+        Door(reactor, host, address.port, site, None).setServiceParent(services)
 
 
 def build(

@@ -1,0 +1,1 @@
+"""A server that shows what a running daemon does, to this machine alone."""
