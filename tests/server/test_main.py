@@ -56,6 +56,7 @@ def taken_port() -> Iterator[int]:
 
 
 def refusals(taken_port: int) -> dict[str, Refusal]:
+    debug = {"debug_addr": f"127.0.0.1:{taken_port}"}
     return {
         "missing file": Refusal("server.json: cannot be read: No such file or directory"),
         "bad value": Refusal(
@@ -72,6 +73,10 @@ def refusals(taken_port: int) -> dict[str, Refusal]:
             f"notary:***@{REACHABLE_BY_NOBODY}/trust cannot be reached: 2003 Can't connect",
             config(storage=mysql(f"notary:hidden@tcp({REACHABLE_BY_NOBODY})/trust")),
             ("-bootstrap",),
+        ),
+        "debug port in use": Refusal(
+            f"cannot listen on 127.0.0.1:{taken_port}: [Errno 98] Address already in use",
+            config(server={"http_addr": "127.0.0.1:0", **debug}),
         ),
         "unknown flag": Refusal("-nonsense", config(), ("-nonsense",), status=2),
     }

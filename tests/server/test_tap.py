@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,8 +22,10 @@ from zope.interface.verify import verifyObject
 
 from notary import __version__
 from notary.config import load_server_config
+from notary.observe.debug.site import DebugSite
 from notary.server import tap
 from tests.support.daemons import FIXTURES, ROOT_CA, free_port, server_config, write_config
+from tests.support.doors import watch_doors
 from tests.support.forge import Collection, file_meta, multipart
 
 TLS_FILES = {
@@ -117,9 +120,8 @@ class TestMakeService:
         assert application.getComponent(ILogObserver) is not None
 
     def test_warns_of_what_has_no_effect(self, make: Make) -> None:
-        messages = said(lambda: make("--debug", logging={"levle": "info"}))
+        messages = said(lambda: make(logging={"levle": "info"}))
         assert any("did you mean logging.level?" in message for message in messages)
-        assert any(message.startswith("-debug has no effect") for message in messages)
 
     def test_sqlite_gets_its_tables_by_itself(self, make: Make, tmp_path: Path) -> None:
         path = tmp_path / "server.db"
@@ -175,6 +177,43 @@ class TestMakeService:
         monkeypatch.setenv("NOTARY_SERVER_LOGGING_LEVEL", "loud")
         with pytest.raises(SystemExit, match="environment variable NOTARY_SERVER_LOGGING_LEVEL"):
             make()
+
+
+class TestDebugServer:
+    @pytest.mark.parametrize(
+        ("flags", "address", "listening"),
+        [
+            ([], None, None),
+            (["--debug"], None, ("127.0.0.1", 8080)),
+            ([], "[::1]:7000", ("::1", 7000)),
+            (["--debug"], "127.0.0.1:7000", ("127.0.0.1", 7000)),
+        ],
+    )
+    def test_is_where_it_is_wanted(
+        self,
+        make: Make,
+        monkeypatch: pytest.MonkeyPatch,
+        flags: Sequence[str],
+        address: str | None,
+        listening: tuple[str, int] | None,
+    ) -> None:
+        doors = watch_doors(monkeypatch, tap)
+        server = {"http_addr": "127.0.0.1:0", **({"debug_addr": address} if address else {})}
+        make(*flags, server=server)
+        debug = [door for door in doors if isinstance(door.factory, DebugSite)]
+        assert [(door.host, door.port) for door in debug] == ([listening] if listening else [])
+        assert [door.context for door in debug] == [None for _ in debug]
+
+    def test_is_refused_where_other_hosts_could_reach_it(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        infos = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.7", 0))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos)
+        with pytest.raises(SystemExit) as caught:
+            make("--debug")
+        assert str(caught.value).startswith(
+            "notary-server: server.debug_addr: 'localhost' stands for 192.0.2.7 here"
+        )
 
 
 def exchange(port: int, method: str, path: str, body: bytes = b"", content_type: str = "") -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import signal
 import socket
 import subprocess
@@ -60,6 +62,7 @@ def taken_port() -> Iterator[int]:
 
 
 def refusals(taken_port: int, directory: Path) -> dict[str, Refusal]:
+    debug = {"debug_addr": f"127.0.0.1:{taken_port}"}
     return {
         "missing file": Refusal("signer.json: cannot be read: No such file or directory"),
         "no passphrase": Refusal(
@@ -70,6 +73,10 @@ def refusals(taken_port: int, directory: Path) -> dict[str, Refusal]:
         "port in use": Refusal(
             f"cannot listen on 127.0.0.1:{taken_port}: [Errno 98] Address already in use",
             config(taken_port),
+        ),
+        "debug port in use": Refusal(
+            f"cannot listen on 127.0.0.1:{taken_port}: [Errno 98] Address already in use",
+            config(server={**config()["server"], **debug}),
         ),
         "unknown flag": Refusal("-nonsense", config(), ("-nonsense",), status=2),
     }
@@ -174,10 +181,13 @@ def test_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
     assert "twisted" not in run.err.lower()
 
 
-@pytest.mark.parametrize("flags", [(), ("-debug",)])
+@pytest.mark.parametrize("flags", [(), ("-debug",), ("-debug=false",)])
 def test_nobody_may_look_inside_unless_asked_to(tmp_path: Path, flags: tuple[str, ...]) -> None:
-    port = free_port()
-    path = write_config(tmp_path, config(port), "signer.json")
+    """The debug server alone does not let anybody."""
+    port, debug_port = free_port(), free_port()
+    settings = config(port)
+    settings["server"]["debug_addr"] = f"localhost:{debug_port}"
+    path = write_config(tmp_path, settings, "signer.json")
     command: list[str | Path] = [
         *WITHOUT_RIGHTS,
         sys.executable,
@@ -186,10 +196,23 @@ def test_nobody_may_look_inside_unless_asked_to(tmp_path: Path, flags: tuple[str
         *flags,
     ]
     with started(command, port) as process:
-        assert open_to_others(process.pid) is bool(flags)
+        assert open_to_others(process.pid) is (flags == ("-debug",))
+        found = json.loads(debug_page(debug_port, "vars"))
+        assert found["pid"] == process.pid
+        assert found["open_files"] > 5
+        assert found["memstats"]["Alloc"] > 0
         run = ended(process)
     assert run.status == -signal.SIGTERM
     assert run.err == ""
+
+
+def debug_page(port: int, path: str) -> bytes:
+    connection = http.client.HTTPConnection("localhost", port, timeout=10)
+    try:
+        connection.request("GET", f"/debug/{path}")
+        return connection.getresponse().read()
+    finally:
+        connection.close()
 
 
 def test_runs_under_twistd(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ that, the process of the tests could not be debugged any more.
 
 from __future__ import annotations
 
+import socket
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,12 +20,14 @@ from twisted.python import usage
 from zope.interface.verify import verifyObject
 
 from notary import __version__
+from notary.observe.debug.site import DebugSite
 from notary.signer import tap
 from notary.signer.passphrases import variable
 from notary.signer.process import ProtectionError
 from tests.signer.harness import ALIAS, PASSPHRASE, messages
 from tests.signer.processes import dumpable
 from tests.support.daemons import FIXTURES, ROOT_CA, write_config
+from tests.support.doors import watch_doors
 
 SERVER = {
     "grpc_addr": "127.0.0.1:0",
@@ -246,6 +249,44 @@ def test_the_environment_counts(make: Make, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("NOTARY_SIGNER_LOGGING_LEVEL", "loud")
     with pytest.raises(SystemExit, match="environment variable NOTARY_SIGNER_LOGGING_LEVEL"):
         make()
+
+
+class TestDebugServer:
+    @pytest.mark.parametrize(
+        ("flags", "address", "listening"),
+        [
+            ([], None, None),
+            (["--debug"], None, ("127.0.0.1", 8080)),
+            ([], "[::1]:7000", ("::1", 7000)),
+            (["--debug"], "127.0.0.1:7000", ("127.0.0.1", 7000)),
+        ],
+    )
+    def test_is_where_it_is_wanted(
+        self,
+        make: Make,
+        monkeypatch: pytest.MonkeyPatch,
+        flags: Sequence[str],
+        address: str | None,
+        listening: tuple[str, int] | None,
+    ) -> None:
+        monkeypatch.setattr(tap, "protect_memory", lambda: None)
+        doors = watch_doors(monkeypatch, tap)
+        server = {**SERVER, **({"debug_addr": address} if address else {})}
+        make(debug=tuple(flags), server=server)
+        debug = [door for door in doors if isinstance(door.factory, DebugSite)]
+        assert [(door.host, door.port) for door in debug] == ([listening] if listening else [])
+        assert [door.context for door in debug] == [None for _ in debug]
+
+    def test_is_refused_where_other_hosts_could_reach_it(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        infos = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.7", 0))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos)
+        with pytest.raises(SystemExit) as caught:
+            make()
+        assert str(caught.value).startswith(
+            "notary-signer: server.debug_addr: 'localhost' stands for 192.0.2.7 here"
+        )
 
 
 class TestProtection:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any, cast
 
+import attrs
 import pytest
 import pytest_twisted
+from twisted.application.service import Service
 from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 
@@ -27,6 +30,28 @@ class Greeting(Protocol):
         assert self.transport is not None
         self.transport.write(b"hello")
         self.transport.loseConnection()
+
+
+@attrs.frozen
+class Drawing:
+    """A door that is never opened, as it would be made."""
+
+    host: str
+    port: int
+    factory: Any
+    context: Any
+
+
+def watch_doors(monkeypatch: pytest.MonkeyPatch, tap: ModuleType) -> list[Drawing]:
+    """Collect the doors that a tap makes from now on."""
+    drawings = []
+
+    def draw(reactor: Any, host: str, port: int, factory: Any, context: Any) -> Service:
+        drawings.append(Drawing(host, port, factory, context))
+        return Service()
+
+    monkeypatch.setattr(tap, "Door", draw)
+    return drawings
 
 
 def greet() -> ServerFactory[Any]:

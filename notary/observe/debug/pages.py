@@ -11,7 +11,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import BAD_REQUEST, CONFLICT, INTERNAL_SERVER_ERROR
-from twisted.web.resource import Resource
+from twisted.web.pages import notFound
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from notary.observe.debug.site import TEXT, say
@@ -45,7 +46,19 @@ class Page:
     file_name: str | None = None
 
 
-class PageResource(Resource):
+class Branch(Resource):
+    """A place below which there are pages, but which is none."""
+
+    def getChild(self, path: bytes, request: Request) -> IResource:
+        """Return what tells that there is nothing else."""
+        return notFound()
+
+    def render_GET(self, request: Request) -> Any:
+        """Say that there is nothing here."""
+        return notFound().render(request)
+
+
+class PageResource(Branch):
     """Answers with a page, one at a time if it takes a while."""
 
     _log = Logger()
@@ -60,7 +73,7 @@ class PageResource(Resource):
         self._set_headers(request)
         return b""
 
-    def render_GET(self, request: Request) -> bytes | int:
+    def render_GET(self, request: Request) -> Any:
         """Answer with the page; make no more of it if nobody waits for it any longer."""
         try:
             seconds = self._seconds(request)
@@ -110,7 +123,7 @@ class PageResource(Resource):
         request.finish()
 
 
-class Index(Resource):
+class Index(Branch):
     """Lists pages, in HTML."""
 
     def __init__(self, title: str, pages: Iterable[Page]) -> None:
@@ -123,7 +136,7 @@ class Index(Resource):
         ).encode()
         self.putChild(b"", self)
 
-    def render_GET(self, request: Request) -> bytes:
+    def render_GET(self, request: Request) -> Any:
         """Answer with the list."""
         request.setHeader("Content-Type", "text/html; charset=utf-8")
         return self._body
@@ -134,10 +147,10 @@ def _row(page: Page) -> str:
     return f'<tr><td><a href="{path}">{path}</a></td><td>{about}</td></tr>'
 
 
-def tree(title: str, pages: Iterable[Page]) -> Resource:
+def tree(title: str, pages: Iterable[Page]) -> IResource:
     """Return the root under which all pages are, with their index at `INDEX`."""
     pages = list(pages)
-    root, debug = Resource(), Resource()
+    root, debug = Branch(), Branch()
     index = Index(title, pages)
     root.putChild(b"debug", debug)
     debug.putChild(b"pprof", index)

@@ -21,7 +21,7 @@ import attrs
 INTERVAL = 0.01
 """Seconds between two looks, on average."""
 
-SWITCH_INTERVAL = 0.0002
+SWITCH_INTERVAL = 0.0005
 """Seconds after which a busy thread gives the lock away, and so can be caught in what it does."""
 
 MAX_STACKS = 20_000
@@ -72,6 +72,9 @@ class Sampler:
 
     Only one at a time may do so, and only the main thread may start and stop it: it needs the
     signal SIGALRM.
+
+    Attributes:
+        looks: how often it did.
     """
 
     def __init__(self) -> None:
@@ -79,6 +82,7 @@ class Sampler:
         self._main = 0
         self._last = 0.0
         self._switch_interval = 0.0
+        self.looks = 0
 
     def start(self) -> None:
         """Begin to look."""
@@ -112,4 +116,5 @@ class Sampler:
         frames[self._main] = frame
         self._times.add(frames, now - self._last)
         self._last = now
+        self.looks += 1
         self._set_alarm()
