@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from notary.observe.debug.places import short_path
 
@@ -13,7 +14,7 @@ MAX_LINES = 100
 Pause = Callable[[float], Awaitable[object]]
 """Waits for seconds."""
 
-InThread = Callable[[Callable[[], str]], Awaitable[str]]
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Calls a function in a thread."""
 
 
@@ -27,12 +28,13 @@ async def watch_heap(seconds: int, pause: Pause, in_thread: InThread) -> str:
     if not traced_before:
         tracemalloc.start()
     try:
-        before = tracemalloc.take_snapshot()
+        before = await in_thread(tracemalloc.take_snapshot)
         await pause(seconds)
-        return await in_thread(lambda: _report(before, seconds, traced_before))
+        report: str = await in_thread(lambda: _report(before, seconds, traced_before))
     finally:
         if not traced_before:
             tracemalloc.stop()
+    return report
 
 
 def _report(before: tracemalloc.Snapshot, seconds: int, traced_before: bool) -> str:

@@ -37,7 +37,7 @@ class Watch:
     def _pause(self, seconds: float) -> Deferred[None]:
         return deferLater(cast(IReactorTime, self._clock), seconds, lambda: None)
 
-    def _in_thread(self, function: Callable[[], str]) -> Deferred[str]:
+    def _in_thread(self, function: Callable[[], Any]) -> Deferred[Any]:
         return succeed(function())
 
     def end(self) -> str:
