@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -16,14 +18,18 @@ import attrs
 import pytest
 
 from notary import __version__
+from tests.support.commands import start
 from tests.support.daemons import (
     OUR_SERVER,
     OUR_SIGNER,
     PASSPHRASE,
     PASSPHRASE_ENVIRONMENT,
+    POLL_SECONDS,
+    STOP_SECONDS,
     free_port,
     listens,
     running,
+    server_config,
     serving,
     write_config,
 )
@@ -196,3 +202,24 @@ def test_the_log_says_where_it_is(pair: Mapping[str, Debugged], daemon: str) -> 
     host = "localhost" if daemon == "notary-server" else "127.0.0.1"
     line = f'"msg": "Debug server listening on {host}:{pair[daemon].port}"'
     assert pair[daemon].log.read_text().count(line) == 1
+
+
+def test_a_daemon_that_is_watched_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    port, debug_port = free_port(), free_port()
+    config = server_config(port, {"backend": "memory"})
+    config["server"]["debug_addr"] = f"localhost:{debug_port}"
+    process = start(OUR_SERVER, f"-config={write_config(tmp_path, config)}")
+    try:
+        while not listens(debug_port):
+            assert process.poll() is None, process.communicate()
+            time.sleep(POLL_SECONDS)
+        with socket.create_connection(("localhost", debug_port), timeout=SECONDS) as watching:
+            path = "/debug/pprof/profile?seconds=300"
+            watching.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            debugged = Debugged(debug_port, process.pid, tmp_path)
+            assert debugged.get("pprof/profile?seconds=1")[0] == 409
+            process.terminate()
+            assert process.wait(STOP_SECONDS) == -signal.SIGTERM
+    finally:
+        process.kill()
+        process.communicate()
