@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import CodeType, CoroutineType, FunctionType, MethodType
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 
@@ -44,16 +44,19 @@ def _table(groups: Counter[str]) -> str:
 
 def _pending(objects: Iterable[object]) -> Iterator[Deferred[Any]]:
     # Not isinstance(), which would ask proxies what they stand for.
-    deferreds = (item for item in objects if type(item) is Deferred)
-    return (deferred for deferred in deferreds if not deferred.called)
+    for item in objects:
+        kind: type = type(item)
+        if issubclass(kind, Deferred):
+            deferred = cast("Deferred[Any]", item)
+            if not deferred.called:
+                yield deferred
 
 
 def _receiver(deferred: Deferred[Any]) -> str:
     """Where the first callback of a Deferred is."""
     # There is no public name for them any more.
     for (callback, *_), _errback in deferred._callbacks:
-        if callable(callback):
-            return _place_of(callback)
+        return _place_of(callback) if callable(callback) else "a Deferred that waits for this one"
     return "nobody yet"
 
 

@@ -22,7 +22,7 @@ def thread_stacks() -> str:
         thread = threads.get(ident)
         name = "unknown to Python" if thread is None else f"{thread.name} {thread.native_id}"
         parts.append("\n  ".join([f"thread {name}", *_places(frame)]))
-    return f"{len(parts)} threads\n\n" + "\n\n".join(parts) + "\n"
+    return f"threads: {len(parts)}\n\n" + "\n\n".join(parts) + "\n"
 
 
 def _order(threads: Mapping[int | None, threading.Thread], ident: int) -> tuple[bool, str]:

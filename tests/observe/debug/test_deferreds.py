@@ -6,7 +6,7 @@ import gc
 from functools import partial
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList, succeed
 
 from notary.observe.debug import deferreds
 from notary.observe.debug.deferreds import count_pending, waiting_report
@@ -40,6 +40,9 @@ def test_deferreds_are_counted_until_they_fire() -> None:
     assert count_pending() == before + 3
     waiting[0].callback("")
     assert count_pending() == before + 2
+    both = DeferredList(waiting[1:])
+    assert count_pending() == before + 3
+    assert not both.called
 
 
 def test_coroutines_are_shown_once_with_all_that_they_await() -> None:
@@ -61,10 +64,11 @@ def test_coroutines_are_shown_once_with_all_that_they_await() -> None:
 
 def test_deferreds_are_shown_by_who_gets_their_results() -> None:
     receiver = Receiver()
-    waiting = [Deferred[str]() for _ in range(4)]
+    waiting = [Deferred[str]() for _ in range(5)]
     waiting[0].addCallback(receiver.receive)
     waiting[1].addCallback(partial(partial(receiver.receive), "open sesame"))
     waiting[2].addCallback(str)
+    succeed(None).addCallback(lambda _: waiting[3])
     _, table = parts()
     lines = [line.split(maxsplit=1) for line in table.splitlines() if line[:8].strip().isdigit()]
     counts = {where: int(count) for count, where in lines}
@@ -73,6 +77,7 @@ def test_deferreds_are_shown_by_who_gets_their_results() -> None:
     assert counts[name] == 2
     assert counts["type"] >= 1
     assert counts["nobody yet"] >= 1
+    assert counts["a Deferred that waits for this one"] >= 1
     assert "open sesame" not in table
 
 
