@@ -1,0 +1,1 @@
+"""Who may do what: access tokens, as the Docker registry knows them."""
