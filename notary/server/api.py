@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 
 from notary.observe.health import Checks, failing_checks
 from notary.observe.metrics import CONTENT_TYPE_LATEST, RequestMetrics
+from notary.server.access.interfaces import IAccess, Need
 from notary.server.answers import render_error, render_json
 from notary.server.caching import CacheControl, render_file
 from notary.server.changefeed import changefeed_page
@@ -39,6 +40,9 @@ from notary.signing.interfaces import ISigner
 from notary.storage.interfaces import IMetadataStore
 from notary.tuf.errors import InvalidGUNError
 from notary.tuf.names import SNAPSHOT, TIMESTAMP, check_gun
+
+NEED = "need"
+"""The attribute of an endpoint that says what it needs."""
 
 P = ParamSpec("P")
 _Method = Callable[Concatenate["API", IRequest, P], Coroutine[Any, Any, bytes]]
@@ -62,11 +66,11 @@ class Policy:
     consistent: CacheControl
 
 
-def operation(name: str) -> Callable[[_Method[P]], _Endpoint[P]]:
+def operation(name: str, need: Need) -> Callable[[_Method[P]], _Endpoint[P]]:
     """Make a coroutine method a route's endpoint.
 
-    It is counted and logged under the operation's name, refuses collections that this server does
-    not hold, and goes on if its client goes away.
+    It is counted and logged under the operation's name, refuses whoever may not do what it needs
+    and then collections that this server does not hold, and goes on if its client goes away.
     """
 
     def decorate(method: _Method[P]) -> _Endpoint[P]:
@@ -83,10 +87,12 @@ def operation(name: str) -> Callable[[_Method[P]], _Endpoint[P]]:
             gun = kwargs.get("gun")
             request.operation = name
             request.gun = gun
+            self.admit(request, need)
             if isinstance(gun, str):
                 self.check_gun(gun, writes=name == "UpdateTUF")
             return shield(Deferred.fromCoroutine(answer(self, request, *args, **kwargs)))
 
+        setattr(endpoint, NEED, need)
         return endpoint
 
     return decorate
@@ -101,6 +107,7 @@ class API:
         publishing: takes in publishes.
         policy: what the operator decided.
         metrics: what `/metrics` shows.
+        access: decides who may do what.
         clock: tells the time.
         checks: what health asks for besides the store's and the signer's own checks.
     """
@@ -117,6 +124,7 @@ class API:
         policy: Policy,
         metrics: RequestMetrics,
         clock: IReactorTime,
+        access: IAccess,
         checks: Checks = MappingProxyType({}),
     ) -> None:
         self._store = store
@@ -124,6 +132,7 @@ class API:
         self._policy = policy
         self._metrics = metrics
         self._clock = clock
+        self._access = access
         self._keys = ServerKeys(store, signer)
         self._renewal = Renewal(store, signer, clock)
         self._checks: Checks = {
@@ -131,6 +140,16 @@ class API:
             "Trust operational": signer.check,
             **checks,
         }
+
+    def admit(self, request: Any, need: Need) -> None:
+        """Refuse a request that may not do what it needs.
+
+        Raises:
+            APIError: it may not.
+        """
+        scope = need.scope(request.gun)
+        if scope is not None:
+            request.user = self._access.check(request, scope)
 
     def check_gun(self, gun: str, *, writes: bool) -> None:
         """Refuse a collection that this server does not hold.
@@ -150,20 +169,20 @@ class API:
             raise APIError(METADATA_NOT_FOUND) from error
 
     @app.route("/v2/", methods=["GET"])
-    @operation("Ping")
+    @operation("Ping", Need.CATALOG)
     async def ping(self, request: IRequest) -> bytes:
         """Say that this is a server of this API."""
         return render_json(request, {})
 
     @app.route("/v2/<gun:gun>/_trust/tuf/", methods=["POST"])
-    @operation("UpdateTUF")
+    @operation("UpdateTUF", Need.PUSH)
     async def publish(self, request: IRequest, gun: str) -> bytes:
         """Take in a publish."""
         await self._publishing.publish(gun, header(request, b"Content-Type"), request.content)
         return b""
 
     @app.route("/v2/<gun:gun>/_trust/tuf/", methods=["DELETE"])
-    @operation("DeleteTUF")
+    @operation("DeleteTUF", Need.EVERYTHING)
     async def delete(self, request: IRequest, gun: str) -> bytes:
         """Delete a collection, if it is there."""
         await self._store.delete(gun)
@@ -171,7 +190,7 @@ class API:
         return b""
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<role:role>.<checksum:checksum>.json", methods=["GET"])
-    @operation("GetRoleByHash")
+    @operation("GetRoleByHash", Need.PULL)
     async def file_by_checksum(
         self, request: IRequest, gun: str, role: str, checksum: str
     ) -> bytes:
@@ -180,14 +199,14 @@ class API:
         return render_file(request, file, self._policy.consistent)
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<version:version>.<role:role>.json", methods=["GET"])
-    @operation("GetRoleByVersion")
+    @operation("GetRoleByVersion", Need.PULL)
     async def file_by_version(self, request: IRequest, gun: str, version: int, role: str) -> bytes:
         """Serve the file of that version."""
         file = await self._store.by_version(gun, role, version)
         return render_file(request, file, self._policy.consistent)
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<role:role>.json", methods=["GET"])
-    @operation("GetRole")
+    @operation("GetRole", Need.PULL)
     async def current_file(self, request: IRequest, gun: str, role: str) -> bytes:
         """Serve the current file of a role."""
         if role in (SNAPSHOT, TIMESTAMP):
@@ -198,31 +217,31 @@ class API:
         return render_file(request, file, self._policy.current)
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<server_role:role>.key", methods=["GET"])
-    @operation("GetKey")
+    @operation("GetKey", Need.PUSH)
     async def current_key(self, request: IRequest, gun: str, role: str) -> bytes:
         """Serve the public key that the server signs with for a role."""
         return render_json(request, (await self._keys.current(gun, role)).to_json())
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<server_role:role>.key", methods=["POST"])
-    @operation("RotateKey")
+    @operation("RotateKey", Need.EVERYTHING)
     async def rotate_key(self, request: IRequest, gun: str, role: str) -> bytes:
         """Serve a new public key for the next root to name."""
         return render_json(request, (await self._keys.rotate(gun, role)).to_json())
 
     @app.route("/v2/<gun:gun>/_trust/changefeed", methods=["GET"])
-    @operation("Changefeed")
+    @operation("Changefeed", Need.PULL)
     async def changefeed_of_collection(self, request: IRequest, gun: str) -> bytes:
         """Serve the changes of one collection."""
         return render_json(request, await changefeed_page(self._store, gun, request.uri))
 
     @app.route("/v2/_trust/changefeed", methods=["GET"])
-    @operation("Changefeed")
+    @operation("Changefeed", Need.CATALOG)
     async def changefeed(self, request: IRequest) -> bytes:
         """Serve the changes of all collections."""
         return render_json(request, await changefeed_page(self._store, None, request.uri))
 
     @app.route("/_notary_server/health", methods=["GET"])
-    @operation("Health")
+    @operation("Health", Need.NOTHING)
     async def health(self, request: IRequest) -> bytes:
         """Say what the server lacks, if anything."""
         failing = await failing_checks(self._checks, self._clock)
@@ -230,7 +249,7 @@ class API:
         return render_json(request, failing)
 
     @app.route("/metrics", methods=["GET"])
-    @operation("Metrics")
+    @operation("Metrics", Need.NOTHING)
     async def metrics(self, request: IRequest) -> bytes:
         """Serve the metrics."""
         request.setHeader("Content-Type", CONTENT_TYPE_LATEST)
@@ -238,7 +257,8 @@ class API:
 
     @app.handle_errors(HTTPException)
     def no_such_route(self, request: IRequest, failure: Failure) -> bytes:
-        """Answer what no route is for."""
+        """Answer what no route is for; even that is not for everybody to know."""
+        self.admit(request, Need.CATALOG)
         return render_error(request, APIError(METADATA_NOT_FOUND))
 
     @app.handle_errors(Exception)

@@ -49,6 +49,7 @@ INVALID_GUN = ErrorCode(
     "INVALID_GUN", 400, "The server does not support actions on images of this name."
 )
 INVALID_PARAMETERS = ErrorCode("INVALID_PARAMETERS", 400, "The parameters provided are not valid.")
+UNAUTHORIZED = ErrorCode("UNAUTHORIZED", 401, "authentication required")
 UNKNOWN = ErrorCode("UNKNOWN", 500, "unknown error")
 UPLOAD_TOO_LARGE = ErrorCode(
     "UPLOAD_TOO_LARGE", 413, "The upload is larger than this server takes."
@@ -85,10 +86,14 @@ class APIError(Exception):
     Attributes:
         code: its kind.
         detail: more about it in JSON, None for nothing.
+
+    Args:
+        reason: what the log says in place of what the client is told.
     """
 
-    def __init__(self, code: ErrorCode, detail: Any = None) -> None:
-        super().__init__(f"{code.name}: {code.message} {detail or ''}".rstrip())
+    def __init__(self, code: ErrorCode, detail: Any = None, reason: str | None = None) -> None:
+        told = f"{code.message} {detail or ''}".rstrip()
+        super().__init__(f"{code.name}: {reason or told}")
         self.code = code
         self.detail = detail
 

@@ -40,6 +40,7 @@ class NotaryRequest(Request):
     Attributes:
         operation: what was asked for, for logs and metrics.
         gun: the collection it is about, if any.
+        user: who makes it, if its token says so.
         started: when its headers were complete, in the reactor's seconds.
         received: bytes of its body.
     """
@@ -47,6 +48,7 @@ class NotaryRequest(Request):
     channel: Any
     operation = NO_OPERATION
     gun: str | None = None
+    user: str | None = None  # type: ignore[assignment]
     started = 0.0
     received = 0
     _too_large = False

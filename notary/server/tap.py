@@ -7,18 +7,23 @@ from functools import partial
 from typing import Any
 
 from twisted.application.service import IService, MultiService
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from notary import daemon
 from notary.config import ConfigError, ServerConfig, load_server_config
 from notary.config.sections import Storage
-from notary.config.server import LocalTrust
+from notary.config.server import LocalTrust, TokenAuth
 from notary.config.values import ListenAddress
 from notary.door import Door
 from notary.observe.debug.addresses import NotLoopbackError, loopback_address
 from notary.observe.debug.server import debug_site
 from notary.observe.health import Checks
 from notary.observe.metrics import RequestMetrics
+from notary.server.access.bundle import BundleError
+from notary.server.access.challenge import Challenge
+from notary.server.access.control import OpenAccess, TokenAccess
+from notary.server.access.tokens import Expectations
 from notary.server.api import API, Policy
 from notary.server.caching import CacheControl
 from notary.server.http import NotarySite
@@ -89,17 +94,11 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     """Put the services of a metadata server into a daemon.
 
     Raises:
-        ConfigError: the configuration asks for what this version does not have.
+        ConfigError: the certificates that vouch for access tokens cannot be used.
         StorageError: the database cannot be used.
         TLSError: a certificate or key cannot be used.
     """
-    if config.auth is not None:
-        raise ConfigError(
-            [
-                "auth.type: access tokens are not supported by this version; without the section "
-                "auth, everybody who reaches the server may do everything"
-            ]
-        )
+    access = _access(config.auth, reactor)
     judging = WorkerThreads(reactor, "judging", JUDGING_THREADS)
     judging.setServiceParent(services)
     signer = _signer(config, reactor, services)
@@ -114,7 +113,7 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     publishing = Publishing(
         store, signer, reactor, judging.run, config.repositories.max_version_step
     )
-    api = API(store, signer, publishing, policy, metrics, reactor, checks)
+    api = API(store, signer, publishing, policy, metrics, reactor, access, checks)
     site = NotarySite(api.app.resource(), reactor, metrics, config.server.max_upload_bytes)
     server = config.server
     context = None
@@ -124,6 +123,18 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     Door(reactor, server.http_addr.host, server.http_addr.port, site, context).setServiceParent(
         services
     )
+
+
+def _access(auth: TokenAuth | None, clock: IReactorTime) -> OpenAccess | TokenAccess:
+    if auth is None:
+        return OpenAccess()
+    options = auth.options
+    challenge = Challenge(options.realm, options.service, options.autoredirect)
+    expected = Expectations(options.issuer, options.service)
+    try:
+        return TokenAccess(options.rootcertbundle, expected, challenge, clock)
+    except BundleError as error:
+        raise ConfigError([f"auth.options.rootcertbundle: {error}"]) from error
 
 
 def _database(storage: Storage) -> DatabaseSettings:

@@ -104,7 +104,7 @@ class Origin:
     def listens(self) -> bool:
         """Whether the server answers at all."""
         try:
-            return self.request("GET", "/v2/").status == 200
+            return self.request("GET", "/v2/").status in {200, 401}
         except ConnectionRefusedError:
             return False
 
@@ -121,16 +121,19 @@ class Origin:
 
         Args:
             target: the request target; sent as it is.
-            headers: in addition to Host, Connection and Content-Length.
+            headers: in addition to Connection and Content-Length, and to Host if that is not here.
             length: a Content-Length that is not the body's; -1 sends none.
         """
         raw = target if isinstance(target, bytes) else target.encode()
-        lines = [b"%s %s HTTP/1.1" % (method.encode(), raw), b"Host: %s" % self.host.encode()]
+        host = (headers or {}).get("Host", self.host)
+        lines = [b"%s %s HTTP/1.1" % (method.encode(), raw), f"Host: {host}".encode()]
         lines.append(b"Connection: close")
         length = len(body) if length is None else length
         if length > 0 or (length == 0 and method in {"POST", "PUT", "PATCH"}):
             lines.append(b"Content-Length: %d" % length)
-        lines += [f"{name}: {value}".encode() for name, value in (headers or {}).items()]
+        lines += [
+            f"{name}: {value}".encode() for name, value in (headers or {}).items() if name != "Host"
+        ]
         message = b"\r\n".join([*lines, b"", body])
         with closing(socket.create_connection((self.host, self.port), PATIENCE)) as connection:
             try:

@@ -21,6 +21,8 @@ from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
 from notary.observe.metrics import RequestMetrics
+from notary.server.access.control import OpenAccess
+from notary.server.access.interfaces import IAccess
 from notary.server.api import API, Policy
 from notary.server.caching import CacheControl
 from notary.server.http import NotarySite
@@ -187,6 +189,7 @@ class Service:
         max_body: int = MAX_BODY,
         make_store: Callable[[IReactorTime], IMetadataStore] = MemoryMetadataStore,
         keys: LocalSigner | None = None,
+        make_access: Callable[[IReactorTime], IAccess] = lambda _clock: OpenAccess(),
     ) -> Service:
         clock = Clock()
         clock.advance(int(time.time()))
@@ -207,7 +210,8 @@ class Service:
             current or CacheControl(300, must_revalidate=True),
             consistent or CacheControl(2_592_000),
         )
-        api = API(store, signer, publishing, policy, metrics, clock)
+        access = make_access(cast(IReactorTime, clock))
+        api = API(store, signer, publishing, policy, metrics, clock, access)
         site = NotarySite(api.app.resource(), cast(IReactorTime, clock), metrics, max_body)
         return cls(clock, store, keys, switched, signer, publishing, metrics, api, site, threads)
 

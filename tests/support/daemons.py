@@ -13,6 +13,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -286,7 +287,7 @@ def answers(port: int) -> bool:
     connection = http.client.HTTPSConnection("localhost", port, timeout=2, context=context)
     try:
         connection.request("GET", "/v2/")
-        return connection.getresponse().status == http.HTTPStatus.OK
+        return connection.getresponse().status in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}
     except (ConnectionError, TimeoutError):
         return False
     finally:
