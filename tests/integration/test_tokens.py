@@ -29,6 +29,8 @@ from tests.support.tokens import Signer, auth_section, write_bundle
 
 pytestmark = pytest.mark.integration
 
+REFUSED = "unauthorized|denied|authoriz"
+
 HEADERS: dict[str, Callable[[Signer], dict[str, Any]]] = {"kid": Signer.kid, "x5c": Signer.x5c}
 
 
@@ -115,9 +117,9 @@ def test_who_may_only_pull_cannot_publish_or_delete(
 ) -> None:
     alice, bob = make_client("alice", PUBLISHER), make_client("bob", READER)
     alice.run("init", "-p", gun)
-    with pytest.raises(ClientError, match="unauthorized|denied|authoriz"):
+    with pytest.raises(ClientError, match=REFUSED):
         bob.run("init", "-p", f"{gun}-of-bob")
-    with pytest.raises(ClientError, match="unauthorized|denied|authoriz"):
+    with pytest.raises(ClientError, match=REFUSED):
         bob.run("delete", "--remote", gun)
     assert bob.targets(gun) == {}
 
@@ -131,13 +133,12 @@ def test_who_has_no_password_can_do_nothing(
     make_client("alice", PUBLISHER).run("init", "-p", gun)
     stranger = make_client("stranger", user)
     for arguments in (["list", gun], ["init", "-p", f"{gun}-2"], ["delete", "--remote", gun]):
-        with pytest.raises(ClientError, match="unauthorized|denied|authoriz"):
+        with pytest.raises(ClientError, match=REFUSED):
             stranger.run(*arguments)
 
 
 def test_docker(guarded_server: Server, tmp_path: Path, gun: str) -> None:
-    repository = f"localhost:5000/team/{gun.rpartition('/')[2]}"
-    repository = repository.lower()
+    repository = f"localhost:5000/team/{gun.rpartition('/')[2]}".rstrip("-")
     clients = {}
     for name, user in {"alice": PUBLISHER, "bob": READER, "nobody": None}.items():
         clients[name] = DockerClient(guarded_server, tmp_path / name)

@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509 import load_pem_x509_certificate
 from klein import Klein
 from twisted.internet import endpoints, reactor
-from twisted.internet import ssl as twisted_ssl
 from twisted.web.iweb import IRequest
 from twisted.web.server import Site
 
+from notary.tls import KeyPair, server_context
 from tests.support.daemons import FIXTURES, ROOT_CA, free_port, listens, running
 from tests.support.tokens import Signer, access, claims
 
@@ -129,7 +129,7 @@ def giving_tokens(
         )
     )
     root = str(Path(__file__).parent.parent.parent)
-    command = [sys.executable, "-m", __name__, settings]
+    command = [sys.executable, "-m", __name__, str(settings)]
     log = directory / "token-server.log"
     with running(command, log, lambda: listens(port), {"PYTHONPATH": root}):
         yield RunningTokenServer(port)
@@ -140,14 +140,13 @@ def serve(settings: Mapping[str, Any]) -> None:
     private: Any = load_pem_private_key(settings["private"].encode(), None)
     certificate = load_pem_x509_certificate(settings["certificate"].encode())
     server = TokenServer(Signer(private, certificate), settings["header"])
-    context = twisted_ssl.DefaultOpenSSLContextFactory(
-        str(FIXTURES / "notary-server.key"), str(FIXTURES / "notary-server.crt")
-    )
+    pair = KeyPair(FIXTURES / "notary-server.crt", FIXTURES / "notary-server.key")
+    context = server_context(pair, None)
     endpoint = endpoints.SSL4ServerEndpoint(
         reactor, settings["port"], context, interface="127.0.0.1"
     )
     endpoint.listen(Site(server.app.resource()))
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.run()
 
 
 if __name__ == "__main__":
