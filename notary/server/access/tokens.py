@@ -6,19 +6,23 @@ Pure: the bundle and the time are handed in.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import attrs
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.util import urlsafe_b64decode
 
 from notary.server.access.bundle import Bundle
 from notary.server.access.errors import TokenError
 from notary.server.access.interfaces import Scope
 from notary.server.access.signers import find_key, shown
+
+# RFC 9864 prefers the name Ed25519 for what token servers call EdDSA.
+warnings.filterwarnings("ignore", "EdDSA is deprecated", SecurityWarning)
 
 MAX_TOKEN = 16 * 1024
 """Bytes of a token; the HTTP door takes no more for all headers together."""
