@@ -14,6 +14,7 @@ from tests.differential import (
     cases_routes,
     cases_snapshots,
     cases_targets,
+    cases_tokens,
     cases_uploads,
 )
 from tests.differential.harness import CASES
@@ -31,5 +32,6 @@ __all__ = [
     "cases_routes",
     "cases_snapshots",
     "cases_targets",
+    "cases_tokens",
     "cases_uploads",
 ]

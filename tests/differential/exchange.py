@@ -63,18 +63,24 @@ class Answer:
     def facts(self) -> dict[str, Any]:
         """All that has to be the same on both servers, normalised."""
         facts: dict[str, Any] = {name: self.headers.get(name) for name in CACHE_HEADERS}
-        facts["www-authenticate"] = self.headers.get("www-authenticate")
+        facts["www-authenticate"] = challenge(self)
         facts["location"] = self.headers.get("location")
         facts["last-modified"] = "last-modified" in self.headers
         if self.error:
             facts["content-type"] = self.headers.get("content-type")
             facts["message"] = self.error.get("message")
-            if self.error.get("code") == "INVALID_ROLE":
+            if self.error.get("code") in {"INVALID_ROLE", "UNAUTHORIZED"}:
                 facts["detail"] = self.error.get("detail")
             return facts
         if self.status < 400:
             facts["body"] = normalised(self.json) if self.body else None
         return facts
+
+
+def challenge(answer: Answer) -> str:
+    """The header of a refusal; the Go server names actions in any order."""
+    header = answer.headers.get("www-authenticate", "no challenge")
+    return header.replace(":pull,push", ":push,pull")
 
 
 def normalised(value: Any) -> Any:

@@ -15,6 +15,7 @@ import attrs
 
 from tests.differential.exchange import Origin
 from tests.differential.harness import EXPENDABLE, Case, Outcome
+from tests.differential.tokens import GUARDED, REDIRECTING, token_settings
 from tests.support.daemons import (
     OUR_SERVER,
     POLL_SECONDS,
@@ -31,6 +32,8 @@ MEMORY_LIMIT = 8 * 2**30
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
+    GUARDED: {},
+    REDIRECTING: {},
     EXPENDABLE: {},
     "prefixes": {"repositories": {"gun_prefixes": ["docker.io/", "registry.example/team/"]}},
     "uncached": {"caching": {"max_age": {"current_metadata": 0, "consistent_metadata": 0}}},
@@ -90,7 +93,9 @@ def serving(program: str, name: str, setting: str, directory: Path) -> Iterator[
     origin = Origin(name, "127.0.0.1", free_port())
     stem = directory / f"{name}-{setting}"
     config, log = stem.with_suffix(".json"), stem.with_suffix(".log")
-    config.write_text(json.dumps(_config(origin, setting)))
+    config.write_text(
+        json.dumps({**_config(origin, setting), **token_settings(directory, setting)})
+    )
     limit = ["prlimit", f"--as={MEMORY_LIMIT}"] if setting == EXPENDABLE else []
     command = [*limit, program, f"-config={config}", "-logf=json"]
     with log.open("wb") as output:

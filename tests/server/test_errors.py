@@ -32,6 +32,7 @@ CODES = {
     "MALFORMED_UPLOAD": (400, "The body of your request is malformed."),
     "INVALID_GUN": (400, "The server does not support actions on images of this name."),
     "INVALID_PARAMETERS": (400, "The parameters provided are not valid."),
+    "UNAUTHORIZED": (401, "authentication required"),
     "UNKNOWN": (500, "unknown error"),
     "UPLOAD_TOO_LARGE": (413, "The upload is larger than this server takes."),
     "STORE_UNAVAILABLE": (503, "The server's database cannot be used at the moment."),

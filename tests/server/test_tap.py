@@ -156,11 +156,11 @@ class TestMakeService:
                             "realm": "https://auth.example.com/token",
                             "service": "notary",
                             "issuer": "auth.example.com",
-                            "rootcertbundle": str(ROOT_CA),
+                            "rootcertbundle": str(FIXTURES / "notary-server.key"),
                         },
                     }
                 },
-                "auth.type: access tokens are not supported by this version",
+                "auth.options.rootcertbundle: no PEM certificate can be read from ",
             ),
             ([], sqlite(Path("/nowhere/server.db")), "storage.db_url"),
         ],
