@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -35,7 +36,8 @@ class NotaryRequest(Request):
     """A request whose body is bounded, and which knows what it was for.
 
     A body that is too large is read to its end and thrown away, so that the client gets to see
-    why; but nobody has to read one that is more than twice too large.
+    why; but nobody has to read one that is more than twice too large. The body of whoever may do
+    nothing with it is thrown away too.
 
     Attributes:
         operation: what was asked for, for logs and metrics.
@@ -52,13 +54,15 @@ class NotaryRequest(Request):
     started = 0.0
     received = 0
     _too_large = False
+    _unwanted = False
     _aborted = False
 
     def gotLength(self, length: int | None) -> None:
         """Make room for the body, if it does not say itself that it is too large."""
         self.started = self.channel.site.clock.seconds()
         self._too_large = length is not None and length > self.channel.site.max_body
-        super().gotLength(0 if self._too_large else length)
+        self._unwanted = length != 0 and not self.channel.site.wants_body(self)
+        super().gotLength(0 if self._too_large or self._unwanted else length)
         if length is not None and length > 2 * self.channel.site.max_body:
             self._abort()
 
@@ -67,7 +71,8 @@ class NotaryRequest(Request):
         self.received += len(data)
         self._too_large = self._too_large or self.received > self.channel.site.max_body
         if not self._too_large:
-            super().handleContentChunk(data)
+            if not self._unwanted:
+                super().handleContentChunk(data)
         elif self.received > 2 * self.channel.site.max_body and not self._aborted:
             self._abort()
 
@@ -132,13 +137,19 @@ class NotarySite(Site):
         clock: tells how long answers take, and when connections have been idle for too long.
         metrics: where answers are counted.
         max_body: bytes of a request's body at the most.
+        wants_body: whether a request, of which the headers are there, may do anything.
     """
 
     noisy = False
     _log = Logger()
 
     def __init__(
-        self, resource: IResource, clock: IReactorTime, metrics: RequestMetrics, max_body: int
+        self,
+        resource: IResource,
+        clock: IReactorTime,
+        metrics: RequestMetrics,
+        max_body: int,
+        wants_body: Callable[[Request], bool],
     ) -> None:
         super().__init__(
             resource,
@@ -149,6 +160,7 @@ class NotarySite(Site):
         )
         self.clock = clock
         self.max_body = max_body
+        self.wants_body = wants_body
         self._metrics = metrics
 
     def startFactory(self) -> None:

@@ -114,7 +114,9 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
         store, signer, reactor, judging.run, config.repositories.max_version_step
     )
     api = API(store, signer, publishing, policy, metrics, reactor, access, checks)
-    site = NotarySite(api.app.resource(), reactor, metrics, config.server.max_upload_bytes)
+    site = NotarySite(
+        api.app.resource(), reactor, metrics, config.server.max_upload_bytes, access.believes
+    )
     server = config.server
     context = None
     if server.tls_cert_file is not None and server.tls_key_file is not None:

@@ -29,7 +29,8 @@ from tests.support.tokens import Signer, auth_section, write_bundle
 
 pytestmark = pytest.mark.integration
 
-REFUSED = "unauthorized|denied|authoriz"
+UNSEEN = "no signatures or cannot access"
+REFUSED = "you are not authorized to perform this operation|incorrect username or password"
 
 HEADERS: dict[str, Callable[[Signer], dict[str, Any]]] = {"kid": Signer.kid, "x5c": Signer.x5c}
 
@@ -146,10 +147,10 @@ def test_docker(guarded_server: Server, tmp_path: Path, gun: str) -> None:
         (tmp_path / name / "config.json").write_text(json.dumps({"auths": auths}))
     clients["alice"].trust("key", "generate", "alice", "--dir", tmp_path)
     key = tmp_path / "alice.pub"
-    with pytest.raises(ClientError):
+    with pytest.raises(ClientError, match=REFUSED):
         clients["bob"].trust("signer", "add", "--key", key, "alice", repository)
     clients["alice"].trust("signer", "add", "--key", key, "alice", repository)
     found = clients["bob"].inspect(repository)
     assert [each["Name"] for each in found["Signers"]] == ["alice"]
-    with pytest.raises(ClientError):
+    with pytest.raises(ClientError, match=UNSEEN):
         clients["nobody"].inspect(repository)

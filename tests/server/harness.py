@@ -212,7 +212,9 @@ class Service:
         )
         access = make_access(cast(IReactorTime, clock))
         api = API(store, signer, publishing, policy, metrics, clock, access)
-        site = NotarySite(api.app.resource(), cast(IReactorTime, clock), metrics, max_body)
+        site = NotarySite(
+            api.app.resource(), cast(IReactorTime, clock), metrics, max_body, access.believes
+        )
         return cls(clock, store, keys, switched, signer, publishing, metrics, api, site, threads)
 
     def connect(self, host: str = "192.168.1.1") -> Connection:

@@ -160,6 +160,24 @@ def test_publishing_and_reading(guarded: Guarded) -> None:
     assert guarded.ask("DELETE", base(), guarded.token(access(GUN, "*"))).status == 200
 
 
+def test_nothing_is_kept_of_what_strangers_upload(guarded: Guarded) -> None:
+    kept = {}
+    for name, token in {
+        "stranger": None,
+        "forger": guarded.token(access(GUN, "push", "pull"), iss="other"),
+        "friend": guarded.token(access(GUN, "push", "pull")),
+    }.items():
+        connection = guarded.service.connect()
+        lines = [f"POST {base()} HTTP/1.1", "Host: localhost", "Content-Length: 20000"]
+        lines += [] if token is None else [f"Authorization: Bearer {token}"]
+        connection.send("\r\n".join([*lines, "", ""]).encode() + b"x" * 19999)
+        (request,) = connection.requests
+        kept[name] = len(request.content.getvalue())
+        connection.send(b"x")
+        assert connection.answer.status == (400 if name == "friend" else 401)
+    assert kept == {"stranger": 0, "forger": 0, "friend": 19999}
+
+
 @pytest.mark.parametrize("name", [name for name in tokens.WRONG if name not in NO_HEADER])
 def test_wrong_tokens_on_the_wire(guarded: Guarded, name: str) -> None:
     raw, reason = tokens.WRONG[name]

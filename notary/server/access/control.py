@@ -30,6 +30,10 @@ MAX_REMEMBERED = 1024
 class OpenAccess:
     """Everybody may do everything."""
 
+    def believes(self, request: Any) -> bool:
+        """Believe everybody."""
+        return True
+
     def check(self, request: Any, scope: Scope) -> str | None:
         """Let every request pass."""
         return None
@@ -87,6 +91,14 @@ class TokenAccess:
                 file=str(self._file),
                 subject=certificate.subject.rfc4514_string(),
             )
+
+    def believes(self, request: Any) -> bool:
+        """Tell whether a request shows a token that is to be believed."""
+        raw = bearer_token(request)
+        try:
+            return raw is not None and self._token(raw) is not None
+        except TokenError:
+            return False
 
     def check(self, request: Any, scope: Scope) -> str | None:
         """Let a request pass whose token grants what it needs."""

@@ -53,6 +53,13 @@ class Need(Enum):
 class IAccess(Interface):
     """Decides who may do what."""
 
+    def believes(request: Any) -> bool:
+        """Tell whether a request, of which the headers are there, may do anything that is guarded.
+
+        Args:
+            request: the `IRequest`.
+        """
+
     def check(request: Any, scope: Scope) -> str | None:
         """Let a request pass, or not; it must be fast, since it runs in the reactor's thread.
 
