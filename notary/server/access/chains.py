@@ -35,7 +35,9 @@ def key_of_chain(encoded: list[Any], bundle: Bundle, now: datetime) -> tuple[Sig
     Raises:
         TokenError: there is no such chain, or it is weak.
     """
-    leaf, *others = [_certificate(each) for each in encoded[:MAX_CERTIFICATES]]
+    if len(encoded) > MAX_CERTIFICATES:
+        raise TokenError(f"its chain has more than {MAX_CERTIFICATES} certificates")
+    leaf, *others = [_certificate(each) for each in encoded]
     store = crypto.X509Store()
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
     store.set_time(now)

@@ -199,6 +199,10 @@ WRONG: dict[str, tuple[str, str]] = {
         "its certificate does not verify: invalid CA",
     ),
     "weak": (signed_by(WEAK_LEAF, WEAK_LEAF.x5c()), "number 1 of its chain will not do: its RSA"),
+    "chain is too long": (
+        signed_by(LEAF, {"x5c": x5c([LEAF.certificate] * 11)}),
+        "its chain has more than 10 certificates",
+    ),
     "chain is a text": (RSA.sign(made(), {"x5c": "AAAA"}), "its x5c is no list of certificates"),
     "chain of numbers": (RSA.sign(made(), {"x5c": [1]}), "a certificate in its header cannot be"),
     "chain of rubbish": (RSA.sign(made(), {"x5c": ["AAAA"]}), "a certificate in its header cannot"),
