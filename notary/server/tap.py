@@ -112,9 +112,8 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     if server.tls_cert_file is not None and server.tls_key_file is not None:
         pair = KeyPair(server.tls_cert_file, server.tls_key_file)
         context = server_context(pair, server.client_ca_file)
-    Door(reactor, server.http_addr.host, server.http_addr.port, site, context).setServiceParent(
-        services
-    )
+    door = Door(reactor, server.http_addr, site, context, reuse_port=server.reuse_port)
+    door.setServiceParent(services)
 
 
 def _database(storage: Storage) -> DatabaseSettings:

@@ -103,8 +103,8 @@ def build(
     factory = SignerFactory(Calls(vault), reactor)
     pair = KeyPair(server.tls_cert_file, server.tls_key_file)
     context = server_context(pair, server.client_ca_file, [ALPN])
-    address = server.grpc_addr
-    Door(reactor, address.host, address.port, factory, context).setServiceParent(services)
+    door = Door(reactor, server.grpc_addr, factory, context, reuse_port=server.reuse_port)
+    door.setServiceParent(services)
 
 
 def _protect_memory(debug: bool) -> None:
