@@ -22,7 +22,7 @@ class Door(Service):
         reactor: does the listening.
         address: as it is configured.
         factory: serves the connections.
-        context: the TLS settings from `notary.tls.server_context`, None for plain text.
+        context: the TLS settings from `notary.tls.ServerContext`, None for plain text.
         reuse_port: whether other processes of this user may listen on the same port.
     """
 

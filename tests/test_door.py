@@ -19,7 +19,7 @@ from twisted.python.systemd import ListenFDs
 
 from notary.config.values import ListenAddress, SystemdSocket
 from notary.door import Door
-from notary.tls import KeyPair, server_context
+from notary.tls import KeyPair, ServerContext
 from tests.support.authority import make_identity
 from tests.support.daemons import free_port
 from tests.support.doors import Open, connect, greet
@@ -52,7 +52,7 @@ class TestDoor:
 
     def test_says_where_it_is(self, open_door: Open, tmp_path: Path) -> None:
         server = make_identity(tmp_path, "server")
-        context = server_context(KeyPair(server.certificate_file, server.key_file), None)
+        context = ServerContext(KeyPair(server.certificate_file, server.key_file), None)
         with capturedLogs() as events:
             open_door(context)
         messages = [formatEvent(event) for event in events]

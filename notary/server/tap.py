@@ -35,7 +35,7 @@ from notary.storage.opening import DatabaseSettings, bootstrap_database, open_da
 from notary.storage.schema import tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
-from notary.tls import KeyPair, TLSError, client_context, server_context
+from notary.tls import ClientContext, KeyPair, ServerContext, TLSError
 
 JUDGING_THREADS = 2
 CACHED_BYTES = 64 * 1024 * 1024
@@ -111,7 +111,7 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     context = None
     if server.tls_cert_file is not None and server.tls_key_file is not None:
         pair = KeyPair(server.tls_cert_file, server.tls_key_file)
-        context = server_context(pair, server.client_ca_file)
+        context = ServerContext(pair, server.client_ca_file)
     door = Door(reactor, server.http_addr, site, context, reuse_port=server.reuse_port)
     door.setServiceParent(services)
 
@@ -144,7 +144,7 @@ def _signer(config: ServerConfig, reactor: Any, services: MultiService) -> ISign
     pair = None
     if trust.tls_client_cert is not None and trust.tls_client_key is not None:
         pair = KeyPair(trust.tls_client_cert, trust.tls_client_key)
-    context = client_context(trust.hostname, trust.tls_ca_file, pair, [ALPN])
+    context = ClientContext(trust.hostname, trust.tls_ca_file, pair, [ALPN])
     connections = SignerConnections(reactor, trust.hostname, trust.port, context)
     connections.setServiceParent(services)
     return RemoteSigner(connections, trust.key_algorithm, trust.timeout, reactor)

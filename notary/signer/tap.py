@@ -31,7 +31,7 @@ from notary.storage.keys.memory import MemoryKeyStore
 from notary.storage.keys.sql import SQLKeyStore
 from notary.storage.opening import DatabaseSettings, bootstrap_database, open_database
 from notary.storage.threads import WorkerThreads
-from notary.tls import KeyPair, TLSError, server_context
+from notary.tls import KeyPair, ServerContext, TLSError
 
 CRYPTOGRAPHY_THREADS = 2
 
@@ -102,7 +102,7 @@ def build(
     vault = KeyVault(store, passphrases, alias, cryptography.run, reactor)
     factory = SignerFactory(Calls(vault), reactor)
     pair = KeyPair(server.tls_cert_file, server.tls_key_file)
-    context = server_context(pair, server.client_ca_file, [ALPN])
+    context = ServerContext(pair, server.client_ca_file, [ALPN])
     door = Door(reactor, server.grpc_addr, factory, context, reuse_port=server.reuse_port)
     door.setServiceParent(services)
 
