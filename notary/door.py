@@ -6,7 +6,6 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -44,7 +43,7 @@ class Door(Service):
             factory if context is None else TLSMemoryBIOFactory(context, False, factory, reactor)
         )
         self._reuse_port = reuse_port
-        self._listening: IListeningPort | None = None
+        self._listening: Any = None
 
     def privilegedStartService(self) -> None:
         """Begin to listen, before `twistd` gives up the rights of root.
@@ -81,4 +80,5 @@ class Door(Service):
         listening, self._listening = self._listening, None
         if listening is None:
             return maybeDeferred(lambda: None)
+        listening.doRead()  # whoever waits to be accepted would be cut off
         return maybeDeferred(listening.stopListening).addCallback(lambda _: None)

@@ -16,6 +16,7 @@ from notary.config.server import LocalTrust
 from notary.door import Door
 from notary.observe.health import Checks
 from notary.observe.metrics import RequestMetrics
+from notary.reloading import Reloader
 from notary.server.api import API, Policy
 from notary.server.caching import CacheControl
 from notary.server.http import NotarySite
@@ -63,20 +64,20 @@ def makeService(options: Options) -> IService:
         if options["bootstrap"]:
             bootstrap_database(_database(config.storage), SERVER)
             raise SystemExit(0)
-        services = daemon.Daemon(options, config.logging.level)
+        services = daemon.Daemon(options, config.logging.level, reactor)
         daemon.announce(config.warnings)
         if options["debug"]:
             _log.warn("-debug has no effect: this version has no debug server")
         _log.info("Using {kind} signing service", kind=config.trust_service.type)
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Server")
-        build(config, reactor, services)
+        build(config, reactor, services, services.reloader)
     except (ConfigError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-server: {error}") from error
     return services
 
 
-def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
+def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: Reloader) -> None:
     """Put the services of a metadata server into a daemon.
 
     Raises:
@@ -93,7 +94,7 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
         )
     judging = WorkerThreads(reactor, "judging", JUDGING_THREADS)
     judging.setServiceParent(services)
-    signer = _signer(config, reactor, services)
+    signer = _signer(config, reactor, services, reloader)
     store, checks = _store(config, reactor, services)
     metrics = RequestMetrics()
     max_age = config.caching.max_age
@@ -107,11 +108,13 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     )
     api = API(store, signer, publishing, policy, metrics, reactor, checks)
     site = NotarySite(api.app.resource(), reactor, metrics, config.server.max_upload_bytes)
+    site.connections.setServiceParent(services)
     server = config.server
     context = None
     if server.tls_cert_file is not None and server.tls_key_file is not None:
         pair = KeyPair(server.tls_cert_file, server.tls_key_file)
         context = ServerContext(pair, server.client_ca_file)
+        reloader.watch(context)
     door = Door(reactor, server.http_addr, site, context, reuse_port=server.reuse_port)
     door.setServiceParent(services)
 
@@ -137,7 +140,9 @@ def _store(
     return CachedMetadataStore(store, CACHED_BYTES), {"DB writable": writable}
 
 
-def _signer(config: ServerConfig, reactor: Any, services: MultiService) -> ISigner:
+def _signer(
+    config: ServerConfig, reactor: Any, services: MultiService, reloader: Reloader
+) -> ISigner:
     trust = config.trust_service
     if isinstance(trust, LocalTrust):
         return LocalSigner()
@@ -145,6 +150,7 @@ def _signer(config: ServerConfig, reactor: Any, services: MultiService) -> ISign
     if trust.tls_client_cert is not None and trust.tls_client_key is not None:
         pair = KeyPair(trust.tls_client_cert, trust.tls_client_key)
     context = ClientContext(trust.hostname, trust.tls_ca_file, pair, [ALPN])
+    reloader.watch(context)
     connections = SignerConnections(reactor, trust.hostname, trust.port, context)
     connections.setServiceParent(services)
     return RemoteSigner(connections, trust.key_algorithm, trust.timeout, reactor)

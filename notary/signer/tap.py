@@ -16,6 +16,7 @@ from notary import daemon
 from notary.config import ConfigError, SignerConfig, load_signer_config
 from notary.config.sections import Storage
 from notary.door import Door
+from notary.reloading import Reloader
 from notary.signer.calls import Calls
 from notary.signer.main import SWITCHES
 from notary.signer.passphrases import PassphraseError, Passphrases, variable
@@ -58,13 +59,13 @@ def makeService(options: Options) -> IService:
         if options["bootstrap"]:
             bootstrap_database(_database(config.storage), SIGNER)
             raise SystemExit(0)
-        services = daemon.Daemon(options, config.logging.level)
+        services = daemon.Daemon(options, config.logging.level, reactor)
         daemon.announce(config.warnings)
         _protect_memory(options["debug"])
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Signer")
         directory = Path(options["config"]).absolute().parent
-        build(config, os.environ, directory, reactor, services)
+        build(config, os.environ, directory, reactor, services, services.reloader)
     except (ConfigError, PassphraseError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-signer: {error}") from error
     return services
@@ -76,6 +77,7 @@ def build(
     directory: Path,
     reactor: Any,
     services: MultiService,
+    reloader: Reloader,
 ) -> None:
     """Put the services of a signer into a daemon.
 
@@ -101,8 +103,10 @@ def build(
     passphrases.passphrase(alias)
     vault = KeyVault(store, passphrases, alias, cryptography.run, reactor)
     factory = SignerFactory(Calls(vault), reactor)
+    factory.connections.setServiceParent(services)
     pair = KeyPair(server.tls_cert_file, server.tls_key_file)
     context = ServerContext(pair, server.client_ca_file, [ALPN])
+    reloader.watch(context)
     door = Door(reactor, server.grpc_addr, factory, context, reuse_port=server.reuse_port)
     door.setServiceParent(services)
 

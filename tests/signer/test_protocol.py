@@ -241,7 +241,7 @@ class TestEnds:
         peer.ask(health(1))
         peer.answers()
         peer.go_away()
-        assert signer.factory.connections == set()
+        assert not signer.factory.connections
         assert signer.clock.getDelayedCalls() == []
 
 

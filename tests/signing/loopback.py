@@ -57,7 +57,8 @@ class ListeningSigner:
         await until(lambda: not self._factory.connections)
 
     def drop_connections(self, *, busy_only: bool = False) -> None:
-        for connection in list(self._factory.connections):
+        connection: Any
+        for connection in self._factory.connections:
             if connection._under_way or not busy_only:
                 connection.transport.abortConnection()
 
