@@ -20,6 +20,7 @@ from notary.observe.debug.addresses import NotLoopbackError, loopback_address
 from notary.observe.debug.server import debug_site
 from notary.observe.health import Checks
 from notary.observe.metrics import RequestMetrics
+from notary.reloading import Reloader
 from notary.server.access.bundle import BundleError
 from notary.server.access.challenge import Challenge
 from notary.server.access.control import OpenAccess, TokenAccess
@@ -43,7 +44,7 @@ from notary.storage.opening import DatabaseSettings, bootstrap_database, open_da
 from notary.storage.schema import tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
-from notary.tls import KeyPair, TLSError, client_context, server_context
+from notary.tls import ClientContext, KeyPair, ServerContext, TLSError
 
 JUDGING_THREADS = 2
 CACHED_BYTES = 64 * 1024 * 1024
@@ -71,13 +72,13 @@ def makeService(options: Options) -> IService:
         if options["bootstrap"]:
             bootstrap_database(_database(config.storage), SERVER)
             raise SystemExit(0)
-        services = daemon.Daemon(options, config.logging.level)
+        services = daemon.Daemon(options, config.logging.level, reactor)
         daemon.announce(config.warnings)
         _debug_server(config.server.debug_address(options["debug"]), reactor, services)
         _log.info("Using {kind} signing service", kind=config.trust_service.type)
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Server")
-        build(config, reactor, services)
+        build(config, reactor, services, services.reloader)
     except (ConfigError, NotLoopbackError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-server: {error}") from error
     return services
@@ -87,10 +88,10 @@ def _debug_server(address: ListenAddress | None, reactor: Any, services: MultiSe
     if address is not None:
         host = loopback_address(address.host)
         site = debug_site(reactor, "notary-server", str(address))
-        Door(reactor, host, address.port, site, None).setServiceParent(services)
+        Door(reactor, ListenAddress(host, address.port), site, None).setServiceParent(services)
 
 
-def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
+def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: Reloader) -> None:
     """Put the services of a metadata server into a daemon.
 
     Raises:
@@ -98,10 +99,10 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
         StorageError: the database cannot be used.
         TLSError: a certificate or key cannot be used.
     """
-    access = _access(config.auth, reactor)
+    access = _access(config.auth, reactor, reloader)
     judging = WorkerThreads(reactor, "judging", JUDGING_THREADS)
     judging.setServiceParent(services)
-    signer = _signer(config, reactor, services)
+    signer = _signer(config, reactor, services, reloader)
     store, checks = _store(config, reactor, services)
     metrics = RequestMetrics()
     max_age = config.caching.max_age
@@ -117,26 +118,31 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     site = NotarySite(
         api.app.resource(), reactor, metrics, config.server.max_upload_bytes, access.believes
     )
+    site.connections.setServiceParent(services)
     server = config.server
     context = None
     if server.tls_cert_file is not None and server.tls_key_file is not None:
         pair = KeyPair(server.tls_cert_file, server.tls_key_file)
-        context = server_context(pair, server.client_ca_file)
-    Door(reactor, server.http_addr.host, server.http_addr.port, site, context).setServiceParent(
-        services
-    )
+        context = ServerContext(pair, server.client_ca_file)
+        reloader.watch(context)
+    door = Door(reactor, server.http_addr, site, context, reuse_port=server.reuse_port)
+    door.setServiceParent(services)
 
 
-def _access(auth: TokenAuth | None, clock: IReactorTime) -> OpenAccess | TokenAccess:
+def _access(
+    auth: TokenAuth | None, clock: IReactorTime, reloader: Reloader
+) -> OpenAccess | TokenAccess:
     if auth is None:
         return OpenAccess()
     options = auth.options
     challenge = Challenge(options.realm, options.service, options.autoredirect)
     expected = Expectations(options.issuer, options.service)
     try:
-        return TokenAccess(options.rootcertbundle, expected, challenge, clock)
+        access = TokenAccess(options.rootcertbundle, expected, challenge, clock)
     except BundleError as error:
         raise ConfigError([f"auth.options.rootcertbundle: {error}"]) from error
+    reloader.watch(access)
+    return access
 
 
 def _database(storage: Storage) -> DatabaseSettings:
@@ -160,14 +166,17 @@ def _store(
     return CachedMetadataStore(store, CACHED_BYTES), {"DB writable": writable}
 
 
-def _signer(config: ServerConfig, reactor: Any, services: MultiService) -> ISigner:
+def _signer(
+    config: ServerConfig, reactor: Any, services: MultiService, reloader: Reloader
+) -> ISigner:
     trust = config.trust_service
     if isinstance(trust, LocalTrust):
         return LocalSigner()
     pair = None
     if trust.tls_client_cert is not None and trust.tls_client_key is not None:
         pair = KeyPair(trust.tls_client_cert, trust.tls_client_key)
-    context = client_context(trust.hostname, trust.tls_ca_file, pair, [ALPN])
+    context = ClientContext(trust.hostname, trust.tls_ca_file, pair, [ALPN])
+    reloader.watch(context)
     connections = SignerConnections(reactor, trust.hostname, trust.port, context)
     connections.setServiceParent(services)
     return RemoteSigner(connections, trust.key_algorithm, trust.timeout, reactor)

@@ -19,6 +19,7 @@ from notary.config.values import ListenAddress
 from notary.door import Door
 from notary.observe.debug.addresses import NotLoopbackError, loopback_address
 from notary.observe.debug.server import debug_site
+from notary.reloading import Reloader
 from notary.signer.calls import Calls
 from notary.signer.main import SWITCHES
 from notary.signer.passphrases import PassphraseError, Passphrases, variable
@@ -34,7 +35,7 @@ from notary.storage.keys.memory import MemoryKeyStore
 from notary.storage.keys.sql import SQLKeyStore
 from notary.storage.opening import DatabaseSettings, bootstrap_database, open_database
 from notary.storage.threads import WorkerThreads
-from notary.tls import KeyPair, TLSError, server_context
+from notary.tls import KeyPair, ServerContext, TLSError
 
 CRYPTOGRAPHY_THREADS = 2
 
@@ -61,14 +62,14 @@ def makeService(options: Options) -> IService:
         if options["bootstrap"]:
             bootstrap_database(_database(config.storage), SIGNER)
             raise SystemExit(0)
-        services = daemon.Daemon(options, config.logging.level)
+        services = daemon.Daemon(options, config.logging.level, reactor)
         daemon.announce(config.warnings)
         _protect_memory(options["debug"])
         _debug_server(config.server.debug_address(options["debug"]), reactor, services)
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Signer")
         directory = Path(options["config"]).absolute().parent
-        build(config, os.environ, directory, reactor, services)
+        build(config, os.environ, directory, reactor, services, services.reloader)
     except (ConfigError, NotLoopbackError, PassphraseError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-signer: {error}") from error
     return services
@@ -78,7 +79,7 @@ def _debug_server(address: ListenAddress | None, reactor: Any, services: MultiSe
     if address is not None:
         host = loopback_address(address.host)
         site = debug_site(reactor, "notary-signer", str(address))
-        Door(reactor, host, address.port, site, None).setServiceParent(services)
+        Door(reactor, ListenAddress(host, address.port), site, None).setServiceParent(services)
 
 
 def build(
@@ -87,6 +88,7 @@ def build(
     directory: Path,
     reactor: Any,
     services: MultiService,
+    reloader: Reloader,
 ) -> None:
     """Put the services of a signer into a daemon.
 
@@ -112,10 +114,12 @@ def build(
     passphrases.passphrase(alias)
     vault = KeyVault(store, passphrases, alias, cryptography.run, reactor)
     factory = SignerFactory(Calls(vault), reactor)
+    factory.connections.setServiceParent(services)
     pair = KeyPair(server.tls_cert_file, server.tls_key_file)
-    context = server_context(pair, server.client_ca_file, [ALPN])
-    address = server.grpc_addr
-    Door(reactor, address.host, address.port, factory, context).setServiceParent(services)
+    context = ServerContext(pair, server.client_ca_file, [ALPN])
+    reloader.watch(context)
+    door = Door(reactor, server.grpc_addr, factory, context, reuse_port=server.reuse_port)
+    door.setServiceParent(services)
 
 
 def _protect_memory(debug: bool) -> None:

@@ -15,6 +15,7 @@ from twisted.application.service import Service
 from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 
+from notary.config.values import ListenAddress
 from notary.door import Door
 
 SECONDS = 5
@@ -46,8 +47,8 @@ def watch_doors(monkeypatch: pytest.MonkeyPatch, tap: ModuleType) -> list[Drawin
     """Collect the doors that a tap makes from now on."""
     drawings = []
 
-    def draw(reactor: Any, host: str, port: int, factory: Any, context: Any) -> Service:
-        drawings.append(Drawing(host, port, factory, context))
+    def draw(reactor: Any, address: ListenAddress, factory: Any, context: Any, **_: Any) -> Service:
+        drawings.append(Drawing(address.host, address.port, factory, context))
         return Service()
 
     monkeypatch.setattr(tap, "Door", draw)
@@ -66,9 +67,15 @@ def open_door() -> Iterator[Open]:
     doors = []
 
     def open_one(
-        context: Any = None, host: str = "127.0.0.1", port: int = 0, factory: Any = None
+        context: Any = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        factory: Any = None,
+        *,
+        reuse_port: bool = False,
     ) -> int:
-        door = Door(reactor, host, port, factory or greet(), context)
+        address = ListenAddress(host, port)
+        door = Door(reactor, address, factory or greet(), context, reuse_port=reuse_port)
         door.startService()
         doors.append(door)
         listening: Any = door._listening

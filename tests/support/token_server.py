@@ -26,7 +26,7 @@ from twisted.internet import endpoints, reactor
 from twisted.web.iweb import IRequest
 from twisted.web.server import Site
 
-from notary.tls import KeyPair, server_context
+from notary.tls import KeyPair, ServerContext
 from tests.support.daemons import FIXTURES, ROOT_CA, free_port, listens, running
 from tests.support.tokens import Signer, access, claims
 
@@ -141,7 +141,7 @@ def serve(settings: Mapping[str, Any]) -> None:
     certificate = load_pem_x509_certificate(settings["certificate"].encode())
     server = TokenServer(Signer(private, certificate), settings["header"])
     pair = KeyPair(FIXTURES / "notary-server.crt", FIXTURES / "notary-server.key")
-    context = server_context(pair, None)
+    context = ServerContext(pair, None)
     endpoint = endpoints.SSL4ServerEndpoint(
         reactor, settings["port"], context, interface="127.0.0.1"
     )
