@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import attrs
-from cryptography import x509
 from OpenSSL import SSL, crypto
-from service_identity import VerificationError
+from service_identity import CertificateError, VerificationError
+from service_identity.cryptography import extract_patterns
+from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
 from twisted.internet import ssl
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
@@ -18,6 +21,8 @@ from twisted.internet.interfaces import (
 )
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from notary.pem import PEMError, names_of, read_certificates, read_private_key
 
 _COMMON: dict[str, Any] = {
     "raiseMinimumTo": ssl.TLSVersion.TLSv1_2,
@@ -36,6 +41,20 @@ _VERIFY_ERRORS = {
     26: "is not meant for this end of a connection (key usage)",
 }
 """What OpenSSL's errors mean, by their numbers in <openssl/x509_vfy.h>."""
+
+_ALERTS = {
+    "alert bad certificate": "it refused our certificate",
+    "alert certificate expired": "it says that our certificate has expired: renew it",
+    "alert certificate required": "it demands a certificate of us, and none is configured",
+    "alert certificate unknown": "it refused our certificate",
+    "alert no application protocol": "it does not speak our protocol",
+    "alert unknown ca": "it refused our certificate, as one of an authority that it does not trust",
+    "alert unsupported certificate": "it refused our certificate, as not meant for this use",
+}
+"""What the other end means by its last words."""
+
+_troubles: WeakKeyDictionary[SSL.Connection, str] = WeakKeyDictionary()
+"""What was wrong with the certificate of the other end, by connection."""
 
 
 class TLSError(Exception):
@@ -135,7 +154,7 @@ def client_context(
         acceptableProtocols=list(protocols),
         extraCertificateOptions=options,
     )
-    return _ServerChecked(creator)
+    return _ServerChecked(creator, host)
 
 
 def _one_of(protocols: Sequence[bytes]) -> Callable[[SSL.Connection, list[bytes]], Any]:
@@ -169,15 +188,42 @@ class _ClientsChecked:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _ServerChecked:
-    """Trusts the very certificates it is given, those of intermediate authorities too."""
+    """Trusts the very certificates it is given, those of intermediate authorities too.
 
-    def __init__(self, creator: IOpenSSLClientConnectionCreator) -> None:
+    It also remembers what is wrong with the server's certificate, which Twisted does not.
+    """
+
+    def __init__(self, creator: IOpenSSLClientConnectionCreator, host: str) -> None:
         self._creator = creator
+        self._host = host
+        try:
+            self._identity: Any = IPAddress_ID(str(ip_address(host)))
+        except ValueError:
+            self._identity = DNS_ID(host)
 
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         connection = self._creator.clientConnectionForTLS(protocol)
         _allow_partial_chains(connection.get_context())
+        connection.set_verify(SSL.VERIFY_PEER, self._check)
         return connection
+
+    def _check(
+        self, connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int
+    ) -> bool:
+        if not ok or depth:
+            return _remember_what_is_wrong(connection, certificate, error, depth, ok)
+        shown = certificate.to_cryptography()
+        try:
+            verify_service_identity(extract_patterns(shown), [self._identity], [])
+        except (CertificateError, VerificationError):
+            names = names_of(shown)
+            is_for = f"is for {', '.join(names)}" if names else "names no host (subjectAltName)"
+            _troubles[connection] = (
+                f"the certificate of {shown.subject.rfc4514_string()} {is_for}, not for "
+                f"{self._host}, under which it was reached"
+            )
+            return False
+        return True
 
 
 def _allow_partial_chains(context: SSL.Context) -> None:
@@ -195,7 +241,7 @@ def _remember_what_is_wrong(
     if not ok:
         subject = certificate.to_cryptography().subject.rfc4514_string()
         reason = _VERIFY_ERRORS.get(error, f"does not verify (OpenSSL's error {error})")
-        connection.set_app_data(f"the certificate of {subject} {reason}")
+        _troubles[connection] = f"the certificate of {subject} {reason}"
     return bool(ok)
 
 
@@ -206,14 +252,14 @@ def handshake_error(transport: Any, reason: Failure) -> str:
         transport: of the protocol that was told that the connection is lost.
         reason: what it was told.
     """
-    remembered = transport.getHandle().get_app_data()
-    if isinstance(remembered, str):
+    remembered = _troubles.get(transport.getHandle())
+    if remembered is not None:
         return remembered
     error = reason.value
     if isinstance(error, SSL.Error):
-        return f"the TLS handshake failed: {_reasons(error) or 'the other end broke it off'}"
-    if isinstance(error, VerificationError):
-        return "its certificate is not for the name under which it was reached"
+        reasons = _reasons(error) or "the other end broke it off"
+        meaning = next((told for alert, told in _ALERTS.items() if reasons.endswith(alert)), None)
+        return f"the TLS handshake failed: {reasons}{f' ({meaning})' if meaning else ''}"
     return f"the TLS handshake failed: {reason.getErrorMessage()}"
 
 
@@ -235,19 +281,18 @@ def _trust_root(file: Path) -> Any:
 
 def _certificates(file: Path) -> list[crypto.X509]:
     try:
-        certificates = x509.load_pem_x509_certificates(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise TLSError(f"no PEM certificate can be read from {file}: {error}") from error
-    return [crypto.X509.from_cryptography(certificate) for certificate in certificates]
+        return [crypto.X509.from_cryptography(each) for each in read_certificates(file)]
+    except PEMError as error:
+        raise TLSError(str(error)) from error
 
 
 def _private_key(file: Path) -> crypto.PKey:
     try:
-        return crypto.load_privatekey(crypto.FILETYPE_PEM, file.read_bytes(), passphrase=b"")
-    except (OSError, crypto.Error) as error:
-        raise TLSError(
-            f"no unencrypted PEM private key can be read from {file}: {type(error).__name__}"
-        ) from error
+        return crypto.PKey.from_cryptography_key(read_private_key(file))  # type: ignore[arg-type]
+    except PEMError as error:
+        raise TLSError(str(error)) from error
+    except TypeError as error:
+        raise TLSError(f"the private key in {file} is of a kind that TLS does not use") from error
 
 
 def _public_part(key: crypto.PKey) -> bytes:
