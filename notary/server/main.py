@@ -6,6 +6,7 @@ from notary import command
 
 SWITCHES = {
     "debug": "accepted for compatibility; this version has no debug server",
+    "check": "look at everything that is configured, say what is wrong, and exit",
     "bootstrap": "make or upgrade the tables of the database, and exit",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
@@ -10,17 +11,19 @@ from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
 
 from notary import daemon
+from notary.check.running import log_concerns, run
 from notary.config import ConfigError, ServerConfig, load_server_config
-from notary.config.sections import Storage
 from notary.config.server import LocalTrust
 from notary.door import Door
 from notary.observe.health import Checks
 from notary.observe.metrics import RequestMetrics
 from notary.server.api import API, Policy
 from notary.server.caching import CacheControl
+from notary.server.check import check, check_files
 from notary.server.http import NotarySite
 from notary.server.main import SWITCHES
 from notary.server.publishing import Publishing
+from notary.settings import client_pair, database_settings
 from notary.signing.connections import SignerConnections
 from notary.signing.interfaces import ISigner
 from notary.signing.local import LocalSigner
@@ -28,10 +31,9 @@ from notary.signing.remote import RemoteSigner
 from notary.signing.wire import ALPN
 from notary.storage.bootstrap import SERVER
 from notary.storage.cached import CachedMetadataStore
-from notary.storage.certificates import Certificates
 from notary.storage.interfaces import IMetadataStore, StorageError
 from notary.storage.memory import MemoryMetadataStore
-from notary.storage.opening import DatabaseSettings, bootstrap_database, open_database
+from notary.storage.opening import bootstrap_database, open_database
 from notary.storage.schema import tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
@@ -53,18 +55,22 @@ def makeService(options: Options) -> IService:
     """Return the metadata server that a command line asks for.
 
     Raises:
-        SystemExit: it cannot be; the message says what is wrong. Or it was only asked to make its
+        SystemExit: it cannot be; the message says what is wrong. Or it was only asked to look at
+            the set-up, and the status says how that is; or to make its
             tables, which is done.
     """
     from twisted.internet import reactor
 
+    if options["check"]:
+        raise SystemExit(run(reactor, lambda: check(options["config"], os.environ, reactor)))
     try:
         config = load_server_config(options["config"], os.environ)
         if options["bootstrap"]:
-            bootstrap_database(_database(config.storage), SERVER)
+            bootstrap_database(database_settings(config.storage), SERVER)
             raise SystemExit(0)
         services = daemon.Daemon(options, config.logging.level)
         daemon.announce(config.warnings)
+        log_concerns(check_files(dict(config), datetime.now(timezone.utc)))
         if options["debug"]:
             _log.warn("-debug has no effect: this version has no debug server")
         _log.info("Using {kind} signing service", kind=config.trust_service.type)
@@ -117,13 +123,6 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     )
 
 
-def _database(storage: Storage) -> DatabaseSettings:
-    certificates = Certificates(
-        storage.tls_ca_file, storage.client_cert_file, storage.client_key_file
-    )
-    return DatabaseSettings(storage.backend, storage.db_url, certificates)
-
-
 def _store(
     config: ServerConfig, reactor: Any, services: MultiService
 ) -> tuple[IMetadataStore, Checks]:
@@ -131,7 +130,11 @@ def _store(
     if config.storage.backend == "memory":
         return MemoryMetadataStore(reactor), {}
     engine, threads = open_database(
-        _database(config.storage), SERVER, reactor, services, partial(daemon.give_up, reactor)
+        database_settings(config.storage),
+        SERVER,
+        reactor,
+        services,
+        partial(daemon.give_up, reactor),
     )
     store = SQLMetadataStore(engine, threads, reactor)
     writable = partial(store.check_writable, tuf_files)
@@ -142,10 +145,7 @@ def _signer(config: ServerConfig, reactor: Any, services: MultiService) -> ISign
     trust = config.trust_service
     if isinstance(trust, LocalTrust):
         return LocalSigner()
-    pair = None
-    if trust.tls_client_cert is not None and trust.tls_client_key is not None:
-        pair = KeyPair(trust.tls_client_cert, trust.tls_client_key)
-    context = client_context(trust.hostname, trust.tls_ca_file, pair, [ALPN])
+    context = client_context(trust.hostname, trust.tls_ca_file, client_pair(trust), [ALPN])
     connections = SignerConnections(reactor, trust.hostname, trust.port, context)
     connections.setServiceParent(services)
     return RemoteSigner(connections, trust.key_algorithm, trust.timeout, reactor)
