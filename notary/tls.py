@@ -35,7 +35,7 @@ _VERIFY_ERRORS = {
     9: "is not valid yet",
     10: "has expired",
     18: "is self-signed and not among the authorities that are trusted here",
-    19: "is signed by an authority that is not trusted here",
+    19: "is the root of what was shown, and not among the authorities that are trusted here",
     20: "is signed by an authority that is not trusted here",
     21: "is signed by an authority that is not trusted here",
     26: "is not meant for this end of a connection (key usage)",
@@ -47,7 +47,7 @@ _ALERTS = {
     "alert certificate expired": "it says that our certificate has expired: renew it",
     "alert certificate required": "it demands a certificate of us, and none is configured",
     "alert certificate unknown": "it refused our certificate",
-    "alert no application protocol": "it does not speak our protocol",
+    "alert no application protocol": "it does not speak our protocol; is it a Go daemon?",
     "alert unknown ca": "it refused our certificate, as one of an authority that it does not trust",
     "alert unsupported certificate": "it refused our certificate, as not meant for this use",
 }
@@ -84,7 +84,7 @@ class KeyPair:
         if _public_part(leaf.get_pubkey()) != _public_part(key):
             raise TLSError(
                 f"the key in {self.key_file} does not belong to the certificate in "
-                f"{self.certificate_file}"
+                f"{self.certificate_file}: set the two that were made together"
             )
         return {"privateKey": key, "certificate": leaf, "extraCertChain": chain}
 
@@ -95,7 +95,8 @@ class KeyPair:
             yield
         except SSL.Error as error:
             raise TLSError(
-                f"the certificate in {self.certificate_file} will not do: {_reasons(error)}"
+                f"the certificate in {self.certificate_file} will not do: {_reasons(error)}; "
+                "have one issued for a key of P-256, or RSA of 2048 bits or more"
             ) from error
 
 

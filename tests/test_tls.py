@@ -235,7 +235,7 @@ class TestFiles:
             settings(server.certificate_file, other.key_file, None)
         assert str(caught.value) == (
             f"the key in {other.key_file} does not belong to the certificate in "
-            f"{server.certificate_file}"
+            f"{server.certificate_file}: set the two that were made together"
         )
 
     def test_a_key_of_another_kind(self, directory: Path, server: Identity) -> None:

@@ -138,6 +138,13 @@ def _strength(subject: str, where: str, certificate: x509.Certificate) -> Iterat
 
 def _order(subject: str, where: str, chain: Sequence[x509.Certificate]) -> Iterator[Finding]:
     for below, above in pairwise(chain):
+        if below.subject == below.issuer:
+            yield error(
+                subject,
+                f"{_name(below.subject)} in {where} is self-signed, so that nothing belongs behind "
+                f"it, yet {_name(above.subject)} follows: put them in order, or remove that one",
+            )
+            continue
         names = f"{_name(above.subject)}, which follows {_name(below.subject)} in {where},"
         try:
             below.verify_directly_issued_by(above)

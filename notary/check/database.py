@@ -17,7 +17,7 @@ from notary.config.sections import Storage
 from notary.settings import database_settings
 from notary.storage.bootstrap import Migrations, check_schema
 from notary.storage.dsn import SQLITE
-from notary.storage.interfaces import DatabaseReadOnlyError, StorageError
+from notary.storage.interfaces import DatabaseAccessError, DatabaseReadOnlyError, StorageError
 from notary.storage.rights import may_number_rows, refused_statements, tls_version
 from notary.storage.schema import SchemaError
 from notary.tls import KeyPair
@@ -166,4 +166,5 @@ def _refusal(
     advice = f"grant {kind} on it to the user {user}"
     if kind in needs.dispensable:
         return warning(_SUBJECT, f"{what} refuses {kind}, {needs.dispensable[kind]}: {advice}")
-    return error(_SUBJECT, f"{what} refuses {kind}: {advice} (it says: {problem})")
+    told = "" if isinstance(problem, DatabaseAccessError) else f" (it says: {problem})"
+    return error(_SUBJECT, f"{what} refuses {kind}: {advice}{told}")

@@ -47,7 +47,7 @@ def _check_together(subject: str, pair: KeyPair) -> Finding:
     try:
         server_context(pair, None)
     except TLSError as problem:
-        return error(subject, f"{problem}: set the two that were made together")
+        return error(subject, str(problem))
     return ok(subject, f"{pair.key_file} is the key of the certificate")
 
 

@@ -40,7 +40,9 @@ async def check_signer(trust: RemoteTrust, reactor: Any) -> Sequence[Finding]:
     try:
         addresses = await connections.addresses()
     except Exception as problem:
-        return [error(f"{_SUBJECT}.hostname", f"{problem}: correct it, or the DNS")]
+        return [
+            error(f"{_SUBJECT}.hostname", f"{str(problem).rstrip('.')}: correct it, or the DNS")
+        ]
     troubles = []
     for address in addresses:
         try:

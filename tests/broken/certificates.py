@@ -6,7 +6,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.broken.running import Plan, Setup
 from tests.broken.world import copy_of
@@ -53,10 +52,6 @@ def expires_soon(plan: Plan) -> None:
 
 def no_names(plan: Plan) -> None:
     show(plan, plan.world.make_identity("nameless", hosts=()))
-
-
-def for_clients(plan: Plan) -> None:
-    show(plan, plan.world.make_identity("client", usage=ExtendedKeyUsageOID.CLIENT_AUTH))
 
 
 def weak(plan: Plan) -> None:
@@ -108,13 +103,6 @@ SETUPS = (
         "Have one issued with ``subjectAltName``.",
         no_names,
         "names no host",
-    ),
-    Setup(
-        "A certificate for clients only",
-        "server",
-        "Have one issued with ``serverAuth``.",
-        for_clients,
-        "may not be used",
     ),
     Setup("A certificate with a weak key", "server", "Make a longer key.", weak),
     Setup(

@@ -25,16 +25,8 @@ def map_overridden(plan: Plan) -> None:
     plan.environ["NOTARY_SERVER_STORAGE"] = '{"storage": {"backend": "memory"}}'
 
 
-def list_overridden(plan: Plan) -> None:
-    plan.environ["NOTARY_SERVER_REPOSITORIES_GUN_PREFIXES"] = "docker.io/"
-
-
 def misspelt_variable(plan: Plan) -> None:
     plan.environ["NOTARY_SERVER_STORAGE_DBURL"] = "server.db"
-
-
-def wrong_variable(plan: Plan) -> None:
-    plan.environ["NOTARY_SERVER_CACHING_MAX_AGE_CURRENT_METADATA"] = "5m"
 
 
 def lone_option(plan: Plan) -> None:
@@ -59,20 +51,12 @@ def a_directory(plan: Plan) -> None:
     plan.set("server", tls_cert_file=".")
 
 
-def no_directory(plan: Plan) -> None:
-    plan.set("storage", db_url="missing/server.db")
-
-
 def local_keys(plan: Plan) -> None:
     plan.set("trust_service", type="local")
 
 
 def same_port(plan: Plan) -> None:
     plan.set("server", http_addr=f"127.0.0.1:{plan.world.ports['signer']}")
-
-
-def other_machine(plan: Plan) -> None:
-    plan.set("server", http_addr=f"192.0.2.1:{plan.port}")
 
 
 SETUPS = (
@@ -86,9 +70,7 @@ SETUPS = (
         "Set the keys of the map one by one.",
         map_overridden,
     ),
-    Setup("A variable overrides a list", "server", "Set the list in the file.", list_overridden),
     Setup("A variable is misspelt", "server", "Correct its name.", misspelt_variable),
-    Setup("A variable has a wrong value", "server", "Give it a number.", wrong_variable),
     Setup(
         "A variable sets one option of a section that the file lacks",
         "server",
@@ -99,22 +81,10 @@ SETUPS = (
     Setup("The path of the certificate is wrong", "server", "Correct the path.", no_certificate),
     Setup("A directory in place of a file", "server", "Name the file in it.", a_directory),
     Setup(
-        "The directory of the SQLite file is not there",
-        "server",
-        "Make the directory, or correct the path.",
-        no_directory,
-    ),
-    Setup(
         "Keys in memory, collections in a database",
         "server",
         "Run a signer, and let the type be ``remote``.",
         local_keys,
     ),
     Setup("The port is taken", "server", "Stop the other one, or take another port.", same_port),
-    Setup(
-        "The address is another machine's",
-        "server",
-        "Take an address of this machine, or none.",
-        other_machine,
-    ),
 )

@@ -25,10 +25,6 @@ def unreachable(plan: Plan) -> None:
     use(plan, f"notary:secret@tcp(127.0.0.1:{plan.world.ports['nobody']})/notary")
 
 
-def no_dsn(plan: Plan) -> None:
-    use(plan, "mysql://notary:secret@127.0.0.1/notary")
-
-
 def wrong_password(plan: Plan) -> None:
     _, dsn = plan.world.make_database(SERVER)
     use(plan, dsn.replace(PASSWORD, "wrong"))
@@ -79,6 +75,7 @@ def no_passphrase(plan: Plan) -> None:
 
 def key_under(plan: Plan, alias: str) -> None:
     """Put a key into the signer's database."""
+    plan.has_database = True
     file = plan.world.directory / plan.config["storage"]["db_url"]
     engine = create_engine_for(engine_url("sqlite3", str(file)))
     bootstrap(engine, SIGNER)
@@ -109,7 +106,6 @@ def former_alias(plan: Plan) -> None:
 
 SETUPS = (
     Setup("Nobody at the address", "server", "Start it, or correct it.", unreachable, "waiting"),
-    Setup("A URL where a DSN belongs", "server", "Write it as the Go driver does.", no_dsn),
     Setup("The password is wrong", "server", "Correct it.", wrong_password),
     Setup("The name is wrong", "server", "Correct it, or make the database.", wrong_name),
     Setup("The tables are missing", "server", "Run ``-bootstrap``.", not_bootstrapped),

@@ -19,7 +19,6 @@ from tests.support.daemons import (
     OUR_SIGNER,
     PASSPHRASE_ENVIRONMENT,
     free_port,
-    listens,
 )
 
 _SECONDS = 60
@@ -38,6 +37,7 @@ class Plan:
         config: its configuration, or the text of its file.
         environ: variables that are set.
         file: the configuration file.
+        has_database: whether there is a database of SQLite already, which else nobody makes.
     """
 
     world: World
@@ -45,6 +45,7 @@ class Plan:
     config: Any
     environ: dict[str, str]
     file: Path
+    has_database: bool = False
 
     def set(self, section: str, **values: object) -> None:
         """Change keys of a section; None removes one."""
@@ -110,6 +111,7 @@ def run(setup: Setup, plan: Plan) -> Outcome:
         [*command, "-check"], env=environ, capture_output=True, text=True, timeout=_SECONDS
     )
     assert not checked.stderr, checked.stderr
+    assert not list(plan.file.parent.glob(f"{plan.file.stem}.db*")) or plan.has_database
     findings = [line for line in checked.stdout.splitlines() if not line.startswith("ok ")]
     log = plan.file.with_suffix(".log")
     serves = _serves(command, environ, log, plan.port, setup.logs)
@@ -145,9 +147,7 @@ def _serves(
 
 
 def _listens(pid: int, port: int) -> bool:
-    """Whether the process itself listens, and not another one, at that port."""
-    if not listens(port):
-        return False
+    """Whether the process itself listens at that port, and not another one."""
     inodes = {
         fields[9]
         for kind in ("tcp", "tcp6")

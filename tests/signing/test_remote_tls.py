@@ -62,7 +62,8 @@ class TestSigners:
             client_context(NAME, None, pair, [b"notary-signer/1"]),
         ):
             assert await reason(dial(context=context)) == (
-                "the certificate of CN=root is signed by an authority that is not trusted here"
+                "the certificate of CN=root is the root of what was shown, and not among the "
+                "authorities that are trusted here"
             )
 
     @pytest.mark.parametrize("trusted", ["root", "intermediate", "expired"])
