@@ -5,16 +5,22 @@ from __future__ import annotations
 import atexit
 import os
 import platform
+import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from twisted.application.service import MultiService
+from twisted.application.service import IService, MultiService, Service
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 
 from notary import __version__
 from notary.observe.logs import FORMATS, daemon_log, log_observer
+from notary.reloading import Reloader
+from notary.signals import Signals
+from notary.systemd import Systemd
 
 _log = Logger()
 
@@ -38,19 +44,70 @@ class Options(usage.Options):
 class Daemon(MultiService):
     """The services of a daemon, and where its log goes.
 
+    They stop one after the other, each when what was added after it has stopped.
+
     Args:
         options: its command line.
         level: the least severe level that is logged.
+        reactor: runs them.
+
+    Attributes:
+        reloader: takes in files anew that change, and all of them on SIGHUP.
     """
 
-    def __init__(self, options: Options, level: str) -> None:
+    def __init__(self, options: Options, level: str, reactor: Any) -> None:
         super().__init__()
+        self._reactor = reactor
+        self._waiting_for: Deferred[object] = Deferred()
+        self._systemd = Systemd(reactor, os.environ)
+        self.reloader = Reloader(reactor)
+        reload = partial(self._systemd.reload, self.reloader.reload)
+        # It stops last: without it, SIGHUP would end a daemon that stops.
+        Signals(reactor, {signal.SIGHUP: reload}).setServiceParent(self)
+        self.reloader.setServiceParent(self)
         self._observer = log_observer(daemon_log(options.parent or {}), options["logf"], level)
 
     def setServiceParent(self, parent: Any) -> None:
         """Become part of an application, whose log `twistd` then writes as ours."""
         parent.setComponent(ILogObserver, self._observer)
         super().setServiceParent(parent)
+
+    def startService(self) -> None:
+        """Start the services, and tell systemd that they are ready."""
+        super().startService()
+        self._systemd.startService()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the services, the last one first. Another SIGTERM or SIGINT ends the wait for one.
+
+        Returns:
+            A Deferred that fires with None when they have stopped.
+        """
+        Service.stopService(self)
+        return Deferred.fromCoroutine(self._stop_in_order())
+
+    async def _stop_in_order(self) -> None:
+        hurry = dict.fromkeys((signal.SIGTERM, signal.SIGINT), self._hurry)
+        signals = Signals(self._reactor, hurry)
+        signals.startService()
+        self._systemd.stopService()
+        try:
+            for service in reversed(self.services):
+                await self._stop(service)
+        finally:
+            signals.stopService()
+
+    async def _stop(self, service: IService) -> None:
+        self._waiting_for = maybeDeferred(service.stopService)
+        try:
+            await self._waiting_for
+        except CancelledError:
+            _log.warn("stopped without waiting any longer")
+        except Exception:
+            _log.failure("{service} did not stop as it should", service=service)
+
+    def _hurry(self) -> None:
+        self._waiting_for.cancel()
 
 
 def give_up(reactor: Any, error: Exception) -> None:

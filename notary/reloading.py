@@ -14,7 +14,7 @@ from twisted.logger import Logger
 INTERVAL = 5
 """Seconds between two looks at the files."""
 
-_Stamp = tuple[int, int, int] | None
+_Stamp = tuple[int, int, int, int] | None
 
 
 class Reloadable(Protocol):
@@ -95,9 +95,12 @@ def _stamps(reloadable: Reloadable) -> list[_Stamp]:
 
 
 def _stamp(file: Path) -> _Stamp:
-    """Return what changes with a file, links that lead to it included."""
+    """Return what changes with a file and its permissions, links that lead to it included.
+
+    The time of the last change is not that of the content, which tools set as they like.
+    """
     try:
         found = file.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_dev, found.st_ino, found.st_ctime_ns, found.st_size

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import errno
+import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.endpoints import _SystemdParser
 from twisted.internet.threads import deferToThread
 from twisted.logger import capturedLogs, formatEvent
+from twisted.python.systemd import ListenFDs
 
+from notary.config.values import ListenAddress, SystemdSocket
 from notary.door import Door
-from notary.tls import KeyPair, server_context
+from notary.tls import KeyPair, ServerContext
 from tests.support.authority import make_identity
 from tests.support.daemons import free_port
 from tests.support.doors import Open, connect, greet
@@ -47,7 +52,7 @@ class TestDoor:
 
     def test_says_where_it_is(self, open_door: Open, tmp_path: Path) -> None:
         server = make_identity(tmp_path, "server")
-        context = server_context(KeyPair(server.certificate_file, server.key_file), None)
+        context = ServerContext(KeyPair(server.certificate_file, server.key_file), None)
         with capturedLogs() as events:
             open_door(context)
         messages = [formatEvent(event) for event in events]
@@ -70,7 +75,7 @@ class TestDoor:
     @ensureDeferred
     async def test_closes_when_it_stops(self) -> None:
         port = free_port()
-        door = Door(reactor, "127.0.0.1", port, greet(), None)
+        door = Door(reactor, ListenAddress("127.0.0.1", port), greet(), None)
         door.startService()
         assert (await deferToThread(connect, port, None))[0] == "hello"
         await door.stopService()
@@ -81,34 +86,93 @@ class TestDoor:
 
     @ensureDeferred
     async def test_may_stop_without_having_started(self) -> None:
-        await Door(reactor, "", 0, greet(), None).stopService()
+        await Door(reactor, ListenAddress("", 0), greet(), None).stopService()
 
     @pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
-    def test_without_ipv6_ipv4_has_to_do(self, number: int) -> None:
-        asked = ReactorWithoutIPv6(number)
-        Door(asked, "", 4443, greet(), None).startService()
-        assert asked.interfaces == ["::", "0.0.0.0"]
+    @ensureDeferred
+    async def test_without_ipv6_ipv4_has_to_do(
+        self, open_door: Open, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        monkeypatch.setattr(socket, "socket", partial(socket_or_trouble, number))
+        port = open_door(host="")
+        monkeypatch.undo()
+        assert (await deferToThread(connect, port, None, "127.0.0.1"))[0] == "hello"
+        with pytest.raises(ConnectionRefusedError):
+            await deferToThread(connect, port, None, "::1")
 
-    def test_other_troubles_of_ipv6_are_no_reason_for_ipv4(self) -> None:
-        asked = ReactorWithoutIPv6(errno.EACCES)
+    def test_other_troubles_of_ipv6_are_no_reason_for_ipv4(
+        self, open_door: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(socket, "socket", partial(socket_or_trouble, errno.EACCES))
         with pytest.raises(SystemExit, match=r"cannot listen on :4443: .*trouble"):
-            Door(asked, "", 4443, greet(), None).startService()
-        assert asked.interfaces == ["::"]
+            open_door(host="", port=4443)
+
+    @ensureDeferred
+    async def test_several_may_share_a_port(self, open_door: Open) -> None:
+        port = open_door(reuse_port=True)
+        assert open_door(port=port, reuse_port=True) == port
+        assert (await deferToThread(connect, port, None))[0] == "hello"
+
+    def test_a_port_is_shared_only_by_those_who_agree(self, open_door: Open) -> None:
+        with pytest.raises(SystemExit, match="Address already in use"):
+            open_door(port=open_door(reuse_port=True))
 
 
-class ReactorWithoutIPv6:
-    """A reactor on a machine whose kernel refuses IPv6.
+class TestSocketsOfSystemd:
+    """The descriptors that Twisted found when it was imported."""
 
-    Attributes:
-        interfaces: what it was asked to listen on.
-    """
+    @pytest.fixture
+    def pass_on(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
+        """Make a descriptor one that came with the process, under a name."""
 
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self.interfaces: list[str] = []
+        def pass_on(descriptor: int, name: str) -> None:
+            monkeypatch.setattr(_SystemdParser, "_sddaemon", ListenFDs([descriptor], [name]))
 
-    def listenTCP(self, port: int, factory: object, interface: str) -> IListeningPort | None:
-        self.interfaces.append(interface)
-        if interface == "::":
-            raise CannotListenError(interface, port, OSError(self._number, "trouble"))
-        return None
+        return pass_on
+
+    @pytest.mark.parametrize("which", ["index=0", "name=https"])
+    @pytest.mark.parametrize("family", ["INET", "INET6"])
+    @ensureDeferred
+    async def test_are_listened_on(
+        self, pass_on: Callable[[int, str], None], which: str, family: str
+    ) -> None:
+        """The real family counts, whatever the address says."""
+        with socket.create_server(("127.0.0.1", 0)) as passed:
+            pass_on(passed.fileno(), "https")
+            address = SystemdSocket(f"systemd:domain={family}:{which}")
+            door = Door(reactor, address, greet(), None)
+            door.startService()
+            port = passed.getsockname()[1]
+            assert (await deferToThread(connect, port, None))[0] == "hello"
+            await door.stopService()
+            # It goes on listening for the next process.
+            socket.create_connection(("127.0.0.1", port), 5).close()
+
+    def test_one_that_is_missing(self, pass_on: Callable[[int, str], None]) -> None:
+        pass_on(0, "http")
+        for which in ("index=1", "name=https"):
+            address = SystemdSocket(f"systemd:domain=INET6:{which}")
+            with pytest.raises(SystemExit) as caught:
+                Door(reactor, address, greet(), None).startService()
+            assert str(caught.value) == (
+                f"cannot listen on {address}: systemd has passed no such socket to this process; "
+                "see Sockets= of the service, and FileDescriptorName= of the socket"
+            )
+
+    @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+    def test_one_that_will_not_do(self, pass_on: Callable[[int, str], None], family: int) -> None:
+        with socket.socket(family) as passed:
+            pass_on(passed.fileno(), "https")
+            address = SystemdSocket("systemd:domain=INET6:name=https")
+            with pytest.raises(SystemExit, match=": it is no TCP socket that listens; see "):
+                Door(reactor, address, greet(), None).startService()
+
+
+_SOCKET = socket.socket
+
+
+def socket_or_trouble(number: int, family: int = socket.AF_INET, *args: Any, **kwargs: Any) -> Any:
+    """Make a socket on a machine whose kernel refuses IPv6."""
+    if family == socket.AF_INET6:
+        raise OSError(number, "trouble")
+    return _SOCKET(family, *args, **kwargs)

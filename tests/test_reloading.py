@@ -102,6 +102,21 @@ def test_a_file_of_the_same_size_and_name_behind_a_link_is_another_one(
     assert linked.words == "2"
 
 
+def test_permissions_and_old_times_of_a_file_make_it_another_one_too(
+    reloader: Reloader, clock: Clock, words: Words
+) -> None:
+    file = words.files[0]
+    before = file.stat().st_mtime
+    file.write_text("two")
+    os.utime(file, (before, before))
+    clock.advance(INTERVAL)
+    assert words.words == "two"
+    words.words = "old"
+    file.chmod(0o600)
+    clock.advance(INTERVAL)
+    assert words.words == "two"
+
+
 def test_a_bad_file_is_told_once_and_changes_nothing(
     reloader: Reloader, clock: Clock, words: Words, log: Sequence[LogEvent]
 ) -> None:

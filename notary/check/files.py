@@ -11,7 +11,7 @@ from cryptography import x509
 from notary.check.certificates import Purpose, check_authorities, check_chain
 from notary.check.findings import Finding, error, ok, warning
 from notary.pem import PEMError, read_certificates, read_private_key
-from notary.tls import KeyPair, TLSError, server_context
+from notary.tls import KeyPair, ServerContext, TLSError
 
 
 def check_shown(
@@ -45,7 +45,7 @@ def check_shown(
 
 def _check_together(subject: str, pair: KeyPair) -> Finding:
     try:
-        server_context(pair, None)
+        ServerContext(pair, None)
     except TLSError as problem:
         return error(subject, str(problem))
     return ok(subject, f"{pair.key_file} is the key of the certificate")

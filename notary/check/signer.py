@@ -15,7 +15,7 @@ from notary.settings import client_pair
 from notary.signing.connections import SignerConnections
 from notary.signing.signer_pb2 import HealthCheckResponse
 from notary.signing.wire import ALPN
-from notary.tls import TLSError, client_context
+from notary.tls import ClientContext, TLSError
 
 _SUBJECT = "trust_service"
 
@@ -33,7 +33,7 @@ def check_signer_files(trust: RemoteTrust, now: datetime) -> list[Finding]:
 async def check_signer(trust: RemoteTrust, reactor: Any) -> Sequence[Finding]:
     """Ask the signer for its health, at any address of its host name."""
     try:
-        context = client_context(trust.hostname, trust.tls_ca_file, client_pair(trust), [ALPN])
+        context = ClientContext(trust.hostname, trust.tls_ca_file, client_pair(trust), [ALPN])
     except TLSError as problem:
         return [error(_SUBJECT, f"the signer is not asked, because {problem}")]
     connections = SignerConnections(reactor, trust.hostname, trust.port, context)

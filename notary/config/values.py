@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, ValidationInfo
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _PORT = re.compile(r"[0-9]{1,5}")
-_SYSTEMD = re.compile(r"systemd:domain=(INET6?|UNIX):(index=[0-9]{1,4}|name=[^:=\\]+)")
+_SYSTEMD = re.compile(r"systemd:domain=INET6?:(index=[0-9]{1,4}|name=[^:=\\]+)")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
@@ -142,7 +142,7 @@ def _as_address(value: object) -> ListenAddress | SystemdSocket:
     if not _SYSTEMD.fullmatch(value):
         raise ValueError(
             "is no socket of systemd: write 'systemd:domain=INET6:name=NAME', or index=0 in place "
-            "of the name; the domain is INET, INET6 or UNIX"
+            "of the name; the domain is INET or INET6"
         )
     return SystemdSocket(value)
 

@@ -12,8 +12,10 @@ from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from notary.draining import Connections
 from notary.observe.metrics import RequestMetrics
 from notary.server.answers import JSON, render_error
+from notary.server.channel import NotaryChannel
 from notary.server.errors import INVALID_GUN, UPLOAD_TOO_LARGE, APIError
 from notary.server.headers import header
 
@@ -130,9 +132,13 @@ class NotarySite(Site):
         clock: tells how long answers take, and when connections have been idle for too long.
         metrics: where answers are counted.
         max_body: bytes of a request's body at the most.
+
+    Attributes:
+        connections: those that are open.
     """
 
     noisy = False
+    protocol = NotaryChannel  # type: ignore[assignment]
     _log = Logger()
 
     def __init__(
@@ -147,6 +153,7 @@ class NotarySite(Site):
         )
         self.clock = clock
         self.max_body = max_body
+        self.connections = Connections(clock)
         self._metrics = metrics
 
     def startFactory(self) -> None:

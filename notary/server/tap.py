@@ -17,6 +17,7 @@ from notary.config.server import LocalTrust
 from notary.door import Door
 from notary.observe.health import Checks
 from notary.observe.metrics import RequestMetrics
+from notary.reloading import Reloader
 from notary.server.api import API, Policy
 from notary.server.caching import CacheControl
 from notary.server.check import check, check_files
@@ -37,7 +38,7 @@ from notary.storage.opening import bootstrap_database, open_database
 from notary.storage.schema import tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
-from notary.tls import KeyPair, TLSError, client_context, server_context
+from notary.tls import ClientContext, KeyPair, ServerContext, TLSError
 
 JUDGING_THREADS = 2
 CACHED_BYTES = 64 * 1024 * 1024
@@ -68,7 +69,7 @@ def makeService(options: Options) -> IService:
         if options["bootstrap"]:
             bootstrap_database(database_settings(config.storage), SERVER)
             raise SystemExit(0)
-        services = daemon.Daemon(options, config.logging.level)
+        services = daemon.Daemon(options, config.logging.level, reactor)
         daemon.announce(config.warnings)
         log_concerns(check_files(dict(config), datetime.now(timezone.utc)))
         if options["debug"]:
@@ -76,13 +77,13 @@ def makeService(options: Options) -> IService:
         _log.info("Using {kind} signing service", kind=config.trust_service.type)
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Server")
-        build(config, reactor, services)
+        build(config, reactor, services, services.reloader)
     except (ConfigError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-server: {error}") from error
     return services
 
 
-def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
+def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: Reloader) -> None:
     """Put the services of a metadata server into a daemon.
 
     Raises:
@@ -99,7 +100,7 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
         )
     judging = WorkerThreads(reactor, "judging", JUDGING_THREADS)
     judging.setServiceParent(services)
-    signer = _signer(config, reactor, services)
+    signer = _signer(config, reactor, services, reloader)
     store, checks = _store(config, reactor, services)
     metrics = RequestMetrics()
     max_age = config.caching.max_age
@@ -113,14 +114,15 @@ def build(config: ServerConfig, reactor: Any, services: MultiService) -> None:
     )
     api = API(store, signer, publishing, policy, metrics, reactor, checks)
     site = NotarySite(api.app.resource(), reactor, metrics, config.server.max_upload_bytes)
+    site.connections.setServiceParent(services)
     server = config.server
     context = None
     if server.tls_cert_file is not None and server.tls_key_file is not None:
         pair = KeyPair(server.tls_cert_file, server.tls_key_file)
-        context = server_context(pair, server.client_ca_file)
-    Door(reactor, server.http_addr.host, server.http_addr.port, site, context).setServiceParent(
-        services
-    )
+        context = ServerContext(pair, server.client_ca_file)
+        reloader.watch(context)
+    door = Door(reactor, server.http_addr, site, context, reuse_port=server.reuse_port)
+    door.setServiceParent(services)
 
 
 def _store(
@@ -141,11 +143,14 @@ def _store(
     return CachedMetadataStore(store, CACHED_BYTES), {"DB writable": writable}
 
 
-def _signer(config: ServerConfig, reactor: Any, services: MultiService) -> ISigner:
+def _signer(
+    config: ServerConfig, reactor: Any, services: MultiService, reloader: Reloader
+) -> ISigner:
     trust = config.trust_service
     if isinstance(trust, LocalTrust):
         return LocalSigner()
-    context = client_context(trust.hostname, trust.tls_ca_file, client_pair(trust), [ALPN])
+    context = ClientContext(trust.hostname, trust.tls_ca_file, client_pair(trust), [ALPN])
+    reloader.watch(context)
     connections = SignerConnections(reactor, trust.hostname, trust.port, context)
     connections.setServiceParent(services)
     return RemoteSigner(connections, trust.key_algorithm, trust.timeout, reactor)

@@ -12,6 +12,7 @@ from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from notary.draining import Connections
 from notary.signer.calls import Calls, error_response
 from notary.signing.signer_pb2 import Request, Response
 from notary.signing.wire import ALPN, IDLE_TIMEOUT, MAX_CALLS, MAX_FRAME, Code, WireProtocol
@@ -36,6 +37,7 @@ class SignerProtocol(WireProtocol):
     _log = Logger()
     _peer: str | None = None
     _refused = False
+    _draining = False
     _under_way = 0
     _done = 0
 
@@ -78,7 +80,9 @@ class SignerProtocol(WireProtocol):
         self.transport.abortConnection()
 
     def message_received(self, data: bytes) -> None:
-        """Begin to answer a call."""
+        """Begin to answer a call, unless the daemon stops: its peer makes the call again."""
+        if self._draining:
+            return
         try:
             request = Request.FromString(data)
         except DecodeError:
@@ -118,6 +122,26 @@ class SignerProtocol(WireProtocol):
         self._under_way -= self._done
         self._done = 0
         self.send(*answers)
+        if self._draining:
+            self.close_if_idle()
+
+    def drain(self) -> None:
+        """Take no more calls, and end the connection once those under way are answered."""
+        self._draining = True
+        if self._peer is None:
+            self.abort()
+        else:
+            self.close_if_idle()
+
+    def close_if_idle(self) -> None:
+        """End the connection if no call is under way."""
+        if not self._under_way and not self._closing:
+            self.close()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._refused = self._peer is None
+        self.transport.abortConnection()
 
     @property
     def _address(self) -> str:
@@ -160,7 +184,7 @@ class SignerFactory(_Factory):
     def __init__(self, calls: Calls, clock: IReactorTime) -> None:
         self._calls = calls
         self._clock = clock
-        self.connections: set[SignerProtocol] = set()
+        self.connections = Connections(clock)
 
     def buildProtocol(self, addr: IAddress | None) -> SignerProtocol:
         """Serve one more connection."""

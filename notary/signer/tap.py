@@ -17,6 +17,7 @@ from notary import daemon
 from notary.check.running import log_concerns, run
 from notary.config import ConfigError, SignerConfig, load_signer_config
 from notary.door import Door
+from notary.reloading import Reloader
 from notary.settings import database_settings
 from notary.signer.calls import Calls
 from notary.signer.check import check, check_files
@@ -33,7 +34,7 @@ from notary.storage.keys.memory import MemoryKeyStore
 from notary.storage.keys.sql import SQLKeyStore
 from notary.storage.opening import bootstrap_database, open_database
 from notary.storage.threads import WorkerThreads
-from notary.tls import KeyPair, TLSError, server_context
+from notary.tls import KeyPair, ServerContext, TLSError
 
 CRYPTOGRAPHY_THREADS = 2
 
@@ -65,13 +66,13 @@ def makeService(options: Options) -> IService:
         if options["bootstrap"]:
             bootstrap_database(database_settings(config.storage), SIGNER)
             raise SystemExit(0)
-        services = daemon.Daemon(options, config.logging.level)
+        services = daemon.Daemon(options, config.logging.level, reactor)
         daemon.announce(config.warnings)
         log_concerns(check_files(dict(config), datetime.now(timezone.utc)))
         _protect_memory(options["debug"])
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Signer")
-        build(config, os.environ, directory, reactor, services)
+        build(config, os.environ, directory, reactor, services, services.reloader)
     except (ConfigError, PassphraseError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-signer: {error}") from error
     return services
@@ -83,6 +84,7 @@ def build(
     directory: Path,
     reactor: Any,
     services: MultiService,
+    reloader: Reloader,
 ) -> None:
     """Put the services of a signer into a daemon.
 
@@ -103,10 +105,12 @@ def build(
     passphrases.passphrase(alias)
     vault = KeyVault(store, passphrases, alias, cryptography.run, reactor)
     factory = SignerFactory(Calls(vault), reactor)
+    factory.connections.setServiceParent(services)
     pair = KeyPair(server.tls_cert_file, server.tls_key_file)
-    context = server_context(pair, server.client_ca_file, [ALPN])
-    address = server.grpc_addr
-    Door(reactor, address.host, address.port, factory, context).setServiceParent(services)
+    context = ServerContext(pair, server.client_ca_file, [ALPN])
+    reloader.watch(context)
+    door = Door(reactor, server.grpc_addr, factory, context, reuse_port=server.reuse_port)
+    door.setServiceParent(services)
 
 
 def _protect_memory(debug: bool) -> None:

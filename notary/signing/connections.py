@@ -45,7 +45,7 @@ class SignerConnections(Service):
         reactor: connects, resolves names and tells the time.
         host: the signer's host name or IP address.
         port: its TCP port.
-        context: the TLS settings, from `notary.tls.client_context`.
+        context: the TLS settings, from `notary.tls.ClientContext`.
         pauses: tells how many seconds to wait after so many failures in a row.
     """
 

@@ -184,7 +184,7 @@ def _cleaner(plan: Plan, daemon: str) -> Callable[[str], str]:
         for found, put in names.items():
             text = text.replace(found, put)
         text = re.sub(r"notary_\d+", "notary", text)
-        text = re.sub(r"\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?", "DATE", text)
+        text = re.sub(r"\d{4}-\d\d-\d\d( \d\d:\d\d UTC|T[\d:+]+)?", "DATE", text)
         text = re.sub(r"in -?\d+ days", "in N days", text)
         text = re.sub(r" \(_ssl\.c:\d+\)", "", text)
         return re.sub(r"\b[0-9a-f]{64}\b", "KEY-ID", text)

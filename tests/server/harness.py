@@ -141,7 +141,7 @@ class Connection:
     @property
     def requests(self) -> Sequence[Any]:
         """The requests that the server is busy with."""
-        return cast(Sequence[Any], self._protocol._channel.requests)
+        return cast(Sequence[Any], self._protocol.requests)
 
     @property
     def closing(self) -> bool:

@@ -21,6 +21,7 @@ from zope.interface.verify import verifyObject
 
 from notary import __version__
 from notary.config import load_server_config
+from notary.reloading import Reloader
 from notary.server import tap
 from tests.support.daemons import FIXTURES, ROOT_CA, free_port, server_config, write_config
 from tests.support.forge import Collection, file_meta, multipart
@@ -208,7 +209,7 @@ async def test_serves(tmp_path: Path, backend: str) -> None:
         storage["db_url"] = str(tmp_path / "server.db")
     path = write_config(tmp_path, server_config(port, storage, ephemeral_keys=backend != "memory"))
     daemon = MultiService()
-    tap.build(load_server_config(path, {}), reactor, daemon)
+    tap.build(load_server_config(path, {}), reactor, daemon, Reloader(reactor))
     daemon.startService()
     try:
         base = "/v2/example.com/app/_trust/tuf/"

@@ -20,7 +20,7 @@ from twisted.logger import LogEvent, capturedLogs
 from notary.signer import protocol
 from notary.signer.protocol import SignerFactory
 from notary.signing.wire import ALPN
-from notary.tls import KeyPair, server_context
+from notary.tls import KeyPair, ServerContext
 from tests.signer.clients import HEALTH, ask, client_context
 from tests.signer.harness import Signer, messages
 from tests.support.authority import Identity, make_identity
@@ -63,7 +63,7 @@ class House:
         self.signer = Signer.make()
         self.factory = SignerFactory(self.signer.calls, cast(IReactorTime, reactor))
         pair = KeyPair(ours.certificate_file, ours.key_file)
-        context = server_context(pair, client_ca_file, [ALPN])
+        context = ServerContext(pair, client_ca_file, [ALPN])
         self.port = open_door(context, factory=self.factory)
         self._trusted = ours.certificate_file
 

@@ -169,6 +169,6 @@ class TestNumberOfConnections:
     ) -> None:
         monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 0)
         peer = Peer(signer)
-        assert signer.factory.connections == set()
+        assert not signer.factory.connections
         peer.go_away(ConnectionAborted())
         assert signer.clock.getDelayedCalls() == []

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IHandshakeListener
 from twisted.logger import LogEvent, capturedLogs
 from zope.interface.verify import verifyObject
 
+from notary.draining import DRAIN_SECONDS, GRACE
 from notary.signing.signer_pb2 import HealthCheckRequest, KeyID, Request, SignatureRequest
 from notary.signing.wire import MAX_CALLS, MAX_FRAME, Code
 from notary.tuf.keys import PublicKey
@@ -241,8 +242,62 @@ class TestEnds:
         peer.ask(health(1))
         peer.answers()
         peer.go_away()
-        assert signer.factory.connections == set()
+        assert not signer.factory.connections
         assert signer.clock.getDelayedCalls() == []
+
+
+class TestDraining:
+    """The daemon stops."""
+
+    def test_an_idle_connection_is_closed(self, signer: Signer, peer: Peer) -> None:
+        stopping = signer.factory.connections.stopService()
+        assert peer.ended == "closed"
+        peer.go_away()
+        assert stopping.called
+        assert signer.clock.getDelayedCalls() == []
+
+    def test_calls_under_way_are_answered_first(self, signer: Signer, peer: Peer) -> None:
+        signer.store.hanging.add("check")
+        peer.ask(health(1), health(2))
+        signer.factory.connections.stopService()
+        signer.clock.advance(GRACE)
+        assert peer.ended == ""
+        signer.store.let_go()
+        assert [answer.id for answer in peer.answers()] == [1, 2]
+        assert peer.ended == "closed"
+
+    def test_answers_that_are_ready_are_sent(self, signer: Signer, peer: Peer) -> None:
+        peer.ask(health(1))
+        signer.factory.connections.stopService()
+        assert [answer.id for answer in peer.answers()] == [1]
+        assert peer.ended == "closed"
+
+    def test_calls_that_come_now_are_left_to_others(self, signer: Signer, peer: Peer) -> None:
+        """The server makes them again on another connection when this one is lost."""
+        signer.store.hanging.add("check")
+        peer.ask(health(1))
+        signer.factory.connections.stopService()
+        peer.ask(health(2))
+        signer.store.let_go()
+        assert [answer.id for answer in peer.answers()] == [1]
+
+    def test_calls_that_take_too_long_are_cut_off(self, signer: Signer, peer: Peer) -> None:
+        signer.store.hanging.add("check")
+        peer.ask(health(1))
+        stopping = signer.factory.connections.stopService()
+        signer.clock.advance(GRACE)
+        signer.clock.advance(DRAIN_SECONDS - GRACE)
+        assert peer.ended == "aborted"
+        assert stopping.called
+
+    def test_a_handshake_is_broken_off_without_a_word(
+        self, signer: Signer, log: Sequence[LogEvent]
+    ) -> None:
+        peer = Peer(signer)
+        signer.factory.connections.stopService()
+        assert peer.ended == "aborted"
+        peer.go_away(ConnectionLost())
+        assert messages(log, "warning") == []
 
 
 def test_provides_what_the_transport_asks_for(signer: Signer) -> None:

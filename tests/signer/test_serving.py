@@ -16,6 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
 from notary.config import load_signer_config
+from notary.reloading import Reloader
 from notary.signer import tap
 from notary.signer.passphrases import variable
 from notary.signing.signer_pb2 import Request, Response
@@ -63,7 +64,8 @@ async def running(
     }
     config = load_signer_config(write_config(directory, {"server": server, "storage": storage}), {})
     services = MultiService()
-    tap.build(config, {variable(ALIAS): passphrase}, directory, reactor, services)
+    environ = {variable(ALIAS): passphrase}
+    tap.build(config, environ, directory, reactor, services, Reloader(reactor))
     services.startService()
     try:
         yield Running(port, make_identity(directory, "client", authority))

@@ -9,6 +9,7 @@ from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from notary.config.values import ListenAddress
 from notary.door import Door
 from notary.signer.protocol import SignerFactory
 from notary.signing.interfaces import SignerUnavailableError
@@ -42,7 +43,7 @@ class ListeningSigner:
         self._door: Door | None = None
 
     def start(self) -> None:
-        self._door = Door(reactor, HOST, self.port, self._factory, self._context)
+        self._door = Door(reactor, ListenAddress(HOST, self.port), self._factory, self._context)
         self._door.startService()
         listening: Any = self._door._listening
         self.port = listening.getHost().port
@@ -56,7 +57,8 @@ class ListeningSigner:
         await until(lambda: not self._factory.connections)
 
     def drop_connections(self, *, busy_only: bool = False) -> None:
-        for connection in list(self._factory.connections):
+        connection: Any
+        for connection in self._factory.connections:
             if connection._under_way or not busy_only:
                 connection.transport.abortConnection()
 

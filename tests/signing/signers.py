@@ -17,7 +17,7 @@ from notary.signer.vault import KeyVault
 from notary.signing.signer_pb2 import Request, Response
 from notary.signing.wire import ALPN
 from notary.storage.keys.memory import MemoryKeyStore
-from notary.tls import KeyPair, client_context, server_context
+from notary.tls import ClientContext, KeyPair, ServerContext
 from tests.support.authority import Identity, make_identity
 
 NAME = "localhost"
@@ -88,7 +88,7 @@ class Certificates:
     def of_signer(self, shown: Identity | None = None) -> Any:
         """The TLS settings of a signer."""
         pair = _pair(shown or self.signer)
-        return server_context(pair, self.root.certificate_file, [ALPN])
+        return ServerContext(pair, self.root.certificate_file, [ALPN])
 
     def of_server(
         self, trusted: Identity | None = None, name: str = NAME
@@ -101,7 +101,7 @@ class Certificates:
     ) -> IOpenSSLClientConnectionCreator:
         """The same of a server that shows another certificate, or none."""
         pair = None if shown is None else _pair(shown)
-        return client_context(name, _alone(trusted or self.root), pair, [ALPN])
+        return ClientContext(name, _alone(trusted or self.root), pair, [ALPN])
 
 
 def _pair(identity: Identity) -> KeyPair:

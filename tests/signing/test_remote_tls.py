@@ -10,7 +10,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
 
 from notary.signing.remote import RemoteSigner
-from notary.tls import KeyPair, TLSError, client_context
+from notary.tls import ClientContext, KeyPair, TLSError
 from tests.signing.loopback import HOST, Dial, Listen, trouble
 from tests.signing.signers import NAME, Certificates
 from tests.support.authority import Identity, make_identity
@@ -59,7 +59,7 @@ class TestSigners:
         pair = KeyPair(server.certificate_file, server.key_file)
         for context in (
             certificates.of_server(certificates.other),
-            client_context(NAME, None, pair, [b"notary-signer/1"]),
+            ClientContext(NAME, None, pair, [b"notary-signer/1"]),
         ):
             assert await reason(dial(context=context)) == (
                 "the certificate of CN=root is the root of what was shown, and not among the "
@@ -117,7 +117,7 @@ class TestServers:
 
 class TestFiles:
     def settings(self, ca_file: Path | None, pair: KeyPair | None) -> Any:
-        return client_context(NAME, ca_file, pair, [])
+        return ClientContext(NAME, ca_file, pair, [])
 
     def test_authorities_that_cannot_be_read(self, tmp_path: Path) -> None:
         path = tmp_path / "missing.crt"

@@ -38,10 +38,12 @@ class Reply:
 class ApiClient:
     """Talks to the server at a port of ``localhost``. Every method blocks."""
 
-    def __init__(self, port: int) -> None:
-        context = ssl.create_default_context(cafile=ROOT_CA)
+    def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
         self._connection = http.client.HTTPSConnection(
-            "localhost", port, timeout=SECONDS, context=context
+            "localhost",
+            port,
+            timeout=SECONDS,
+            context=context or ssl.create_default_context(cafile=ROOT_CA),
         )
 
     def close(self) -> None:

@@ -271,10 +271,10 @@ def _wait_until(is_ready: Callable[[], bool], process: subprocess.Popen[bytes], 
         raise DaemonError(_with_log(f"exited with {status}", process, log))
 
 
-def listens(port: int) -> bool:
-    """Whether anything listens at a port of 127.0.0.1."""
+def listens(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether anything listens at a port."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+        socket.create_connection((host, port), timeout=2).close()
     except (ConnectionError, TimeoutError):
         return False
     return True

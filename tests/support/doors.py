@@ -12,6 +12,7 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 
+from notary.config.values import ListenAddress
 from notary.door import Door
 
 SECONDS = 5
@@ -41,9 +42,15 @@ def open_door() -> Iterator[Open]:
     doors = []
 
     def open_one(
-        context: Any = None, host: str = "127.0.0.1", port: int = 0, factory: Any = None
+        context: Any = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        factory: Any = None,
+        *,
+        reuse_port: bool = False,
     ) -> int:
-        door = Door(reactor, host, port, factory or greet(), context)
+        address = ListenAddress(host, port)
+        door = Door(reactor, address, factory or greet(), context, reuse_port=reuse_port)
         door.startService()
         doors.append(door)
         listening: Any = door._listening

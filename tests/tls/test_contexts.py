@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pytest_twisted import ensureDeferred
 from twisted.internet.threads import deferToThread
 
-from notary.tls import KeyPair, TLSError, server_context
+from notary.tls import KeyPair, ServerContext, TLSError
 from tests.support.authority import Identity, make_identity
 from tests.support.daemons import FIXTURES, ROOT_CA
 from tests.support.doors import SECONDS, Open, connect
@@ -21,7 +21,7 @@ from tests.support.doors import SECONDS, Open, connect
 
 def settings(certificate_file: Path, key_file: Path, client_ca_file: Path | None) -> Any:
     """The TLS settings of a server."""
-    return server_context(KeyPair(certificate_file, key_file), client_ca_file)
+    return ServerContext(KeyPair(certificate_file, key_file), client_ca_file)
 
 
 @attrs.frozen

@@ -1,0 +1,189 @@
+"""The TLS settings of servers and clients, which can be taken in anew from their files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from OpenSSL import SSL, crypto
+from twisted.internet import ssl
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+)
+from zope.interface import implementer
+
+from notary.tls.files import KeyPair, trust_root
+from notary.tls.handshakes import remember_what_is_wrong, server_check
+
+SESSION_SECONDS = 3600
+"""How long clients may resume sessions at the most."""
+
+_COMMON: dict[str, Any] = {
+    "raiseMinimumTo": ssl.TLSVersion.TLSv1_2,
+    "acceptableCiphers": ssl.AcceptableCiphers.fromOpenSSLCipherString(
+        "ECDHE+AESGCM:ECDHE+CHACHA20"
+    ),
+}
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerContext:
+    """The TLS settings of a server: TLS 1.2 or newer, forward secrecy, AEAD ciphers.
+
+    Clients may resume sessions, by tickets; nothing about them is kept here. The keys of tickets
+    belong to one OpenSSL context. A new one is made whenever files are taken in, so that nobody
+    comes in by a session that former files allowed, and after `SESSION_SECONDS`, since a resumed
+    session does not check whether a client's certificate has expired, and is as secret as the
+    keys of its tickets. Connections that are open keep theirs.
+
+    Args:
+        pair: what the server shows.
+        client_ca_file: certificates in PEM; every client has to show one of them, or one that one
+            of them signed. None to let anybody in.
+        protocols: what is spoken, for ALPN; none if that is not to be negotiated.
+        seconds: a clock, which tells how old the keys of tickets are.
+
+    Raises:
+        TLSError: a file cannot be read, the key is not the certificate's, or one of them is too
+            weak.
+    """
+
+    def __init__(
+        self,
+        pair: KeyPair,
+        client_ca_file: Path | None,
+        protocols: Sequence[bytes] = (),
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pair = pair
+        self._client_ca_file = client_ca_file
+        self._protocols = protocols
+        self._seconds = seconds
+        self.reload()
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """What the settings are made of."""
+        pair = self._pair.certificate_file, self._pair.key_file
+        return pair if self._client_ca_file is None else (*pair, self._client_ca_file)
+
+    def reload(self) -> None:
+        """Make the settings of the files as they are now, for connections from now on.
+
+        Raises:
+            TLSError: the files will not do; the former settings stay.
+        """
+        ca_file = self._client_ca_file
+        options = {
+            **self._pair.options(),
+            **_COMMON,
+            "enableSessionTickets": True,
+            "trustRoot": None if ca_file is None else trust_root(ca_file),
+        }
+        self._context = self._new_context(options)
+        self._options = options
+
+    def _new_context(self, options: dict[str, Any]) -> SSL.Context:
+        with self._pair.refusals():
+            context = ssl.CertificateOptions(**options).getContext()
+        if self._protocols:
+            context.set_alpn_select_callback(_one_of(self._protocols))
+        if self._client_ca_file is not None:
+            _allow_partial_chains(context)
+        self._made_at = self._seconds()
+        return context
+
+    def serverConnectionForTLS(self, _protocol: object) -> SSL.Connection:
+        """Return one more connection, which demands a certificate of the client if need be."""
+        if self._seconds() - self._made_at >= SESSION_SECONDS:
+            self._context = self._new_context(self._options)
+        connection = SSL.Connection(self._context)
+        if self._client_ca_file is not None:
+            connection.set_verify(
+                SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, remember_what_is_wrong
+            )
+        return connection
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class ClientContext:
+    """The TLS settings of a client that checks who the server is.
+
+    It trusts the very certificates it is given, those of intermediate authorities too.
+
+    Args:
+        host: the name or IP address that the server's certificate has to be for.
+        ca_file: certificates in PEM; the server has to show one of them, or one that one of them
+            signed. None for the authorities that the operating system trusts.
+        pair: what the client shows, None for nothing.
+        protocols: what it wants to speak, for ALPN.
+
+    Raises:
+        TLSError: as `ServerContext`.
+    """
+
+    def __init__(
+        self, host: str, ca_file: Path | None, pair: KeyPair | None, protocols: Sequence[bytes]
+    ) -> None:
+        self._host = host
+        self._ca_file = ca_file
+        self._pair = pair
+        self._protocols = protocols
+        self.reload()
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """What the settings are made of."""
+        pair = [] if self._pair is None else [self._pair.certificate_file, self._pair.key_file]
+        return pair if self._ca_file is None else [*pair, self._ca_file]
+
+    def reload(self) -> None:
+        """Make the settings of the files as they are now, for connections from now on.
+
+        Raises:
+            TLSError: the files will not do; the former settings stay.
+        """
+        options = dict(_COMMON)
+        if self._pair is not None:
+            options |= self._pair.options()
+            with self._pair.refusals():
+                ssl.CertificateOptions(**options).getContext()
+        self._creator = ssl.optionsForClientTLS(
+            self._host,
+            trustRoot=ssl.platformTrust() if self._ca_file is None else trust_root(self._ca_file),
+            acceptableProtocols=list(self._protocols),
+            extraCertificateOptions=options,
+        )
+
+    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        """Return one more connection."""
+        connection = self._creator.clientConnectionForTLS(protocol)
+        _allow_partial_chains(connection.get_context())
+        # In place of Twisted's callback, which does not tell why a certificate is refused.
+        connection.set_verify(SSL.VERIFY_PEER, server_check(self._host))
+        return connection
+
+
+def _one_of(protocols: Sequence[bytes]) -> Callable[[SSL.Connection, list[bytes]], Any]:
+    """Return a choice for ALPN that leaves refusing whoever offers none of these to the protocol.
+
+    With Twisted's own choice such a handshake fails, as an internal error of OpenSSL.
+    """
+
+    def select(_connection: SSL.Connection, offered: list[bytes]) -> Any:
+        common = (protocol for protocol in protocols if protocol in offered)
+        return next(common, SSL.NO_OVERLAPPING_PROTOCOLS)
+
+    return select
+
+
+def _allow_partial_chains(context: SSL.Context) -> None:
+    """Trust any certificate that is given as an authority, as Go does, not self-signed ones only.
+
+    The Go daemons' samples name a leaf certificate as ``client_ca_file``.
+    """
+    store: Any = context.get_cert_store()
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
