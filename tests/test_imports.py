@@ -19,7 +19,10 @@ ALLOWED = {
     "config": {"config"},
     "observe": {"observe", "__version__"},
     "sharing": {"sharing"},
-    "tls": {"tls"},
+    "settings": {"settings", "config", "storage", "tls"},
+    "check": {"check", "config", "pem", "settings", "signing", "storage", "tls"},
+    "pem": {"pem"},
+    "tls": {"tls", "pem"},
     "door": {"door", "config", "sockets"},
     "sockets": {"sockets", "config"},
     "reloading": {"reloading"},
@@ -31,8 +34,16 @@ ALLOWED = {
 }
 """What the modules of each room may import of the others."""
 
-TAPS = {"notary.server.tap", "notary.server.main", "notary.signer.tap", "notary.signer.main"}
-"""What puts daemons together, and their commands: may import every room but another daemon's."""
+TAPS = {
+    f"notary.{daemon}.{module}"
+    for daemon in ("server", "signer")
+    for module in ("tap", "main", "check")
+}
+"""What puts daemons together, or looks at all of their parts, and their commands: may import every
+room but another daemon's."""
+
+WIRING = {*TAPS, "notary.settings", "notary.check.database", "notary.check.signer"}
+"""What may name implementations."""
 
 CONCRETE = {
     "notary.storage.bootstrap",
@@ -104,13 +115,22 @@ def test_rooms(name: str, path: Path) -> None:
     ours = {item for item in imports(path) if item.startswith("notary.")}
     allowed = ALLOWED[room_of(name)]
     if name in TAPS:
-        allowed = allowed | {"command", "config", "daemon", "door", "reloading", "tls"}
+        allowed = allowed | {
+            "check",
+            "command",
+            "config",
+            "daemon",
+            "door",
+            "reloading",
+            "settings",
+            "tls",
+        }
     assert {room_of(item) for item in ours} <= allowed
 
 
 @pytest.mark.parametrize(("name", "path"), MODULES)
 def test_only_taps_name_implementations_and_the_reactor(name: str, path: Path) -> None:
-    if name in TAPS:
+    if name in WIRING:
         return
     names = imports(path)
     assert "twisted.internet.reactor" not in names

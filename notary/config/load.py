@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import attrs
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from notary.config.document import read_document
@@ -22,6 +23,25 @@ from notary.config.values import kind_of
 _SHOWN_CHARACTERS = 120
 
 ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+@attrs.frozen
+class Reading(Generic[ConfigT]):
+    """What came of reading a configuration, for whoever wants to go on in spite of problems.
+
+    Attributes:
+        config: the configuration, None if there are problems.
+        sections: the sections without problems, by name.
+        sources: one line for each key that was set: its value unless secret, and the source.
+        problems: as of `ConfigError`.
+        warnings: likewise.
+    """
+
+    config: ConfigT | None
+    sections: Mapping[str, Any]
+    sources: Sequence[str]
+    problems: Sequence[str]
+    warnings: Sequence[str]
 
 
 def load(
@@ -38,20 +58,47 @@ def load(
     Raises:
         ConfigError: with all problems at once.
     """
+    reading = read(model, schema, path, environ)
+    if reading.config is None:
+        raise ConfigError(reading.problems, reading.warnings)
+    reading.config._warnings = tuple(reading.warnings)
+    return reading.config
+
+
+def read(
+    model: type[ConfigT], schema: Schema, path: str | Path, environ: Mapping[str, str]
+) -> Reading[ConfigT]:
+    """As `load`, but return problems together with whatever is in order."""
     settings = _Settings(schema, str(path))
-    settings.add_document(read_document(path), ())
-    settings.add_environment(environ)
-    directory = Path(os.path.abspath(path)).parent
     try:
-        config = model.model_validate(settings.tree(), context={"directory": directory})
+        settings.add_document(read_document(path), ())
+    except ConfigError as error:
+        return Reading(None, {}, (), error.problems, error.warnings)
+    settings.add_environment(environ)
+    tree, context = settings.tree(), {"directory": Path(os.path.abspath(path)).parent}
+    config: ConfigT | None = None
+    problems = list(settings.problems)
+    try:
+        config = model.model_validate(tree, context=context)
+        sections = {name: getattr(config, name) for name in model.model_fields}
     except ValidationError as error:
         # The original holds every value, secrets included: it must not appear in a traceback.
-        problems = [settings.describe(details) for details in error.errors(include_url=False)]
-        raise ConfigError([*settings.problems, *problems], settings.warnings) from None
-    if settings.problems:
-        raise ConfigError(settings.problems, settings.warnings)
-    config._warnings = tuple(settings.warnings)
-    return config
+        problems += [settings.describe(details) for details in error.errors(include_url=False)]
+        sections = dict(_valid_sections(model, tree, context))
+    if problems:
+        config = None
+    return Reading(config, sections, settings.sources(), problems, settings.warnings)
+
+
+def _valid_sections(
+    model: type[Config], tree: Mapping[str, Any], context: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    """Validate each section without the others, and leave out what does not pass."""
+    for name, field in model.model_fields.items():
+        if name in tree:
+            annotation: Any = Annotated[field.annotation, field]
+            with suppress(ValidationError):
+                yield name, TypeAdapter(annotation).validate_python(tree[name], context=context)
 
 
 @attrs.frozen
@@ -134,6 +181,15 @@ class _Settings:
         for path, setting in self.values.items():
             _place(tree, path, setting.value)
         return tree
+
+    def sources(self) -> list[str]:
+        """Tell where each value came from, in the order of the keys."""
+        return [
+            f"{dotted(path)}: {self._shown(path, self.values[path].value)} "
+            f"(from {self.values[path].source})"
+            for path in self.schema.keys
+            if path in self.values
+        ]
 
     def describe(self, details: ErrorDetails) -> str:
         """Tell a problem in one line: the key, its value unless secret, the source, the rule."""

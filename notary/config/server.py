@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from notary.config.load import load
+from notary.config.load import Reading, load, read
 from notary.config.schema import Schema
 from notary.config.sections import (
     RETHINKDB_KEYS,
@@ -286,3 +286,8 @@ def load_server_config(path: str | Path, environ: Mapping[str, str]) -> ServerCo
         ConfigError: with all problems at once.
     """
     return load(ServerConfig, SERVER_SCHEMA, path, environ)
+
+
+def read_server_config(path: str | Path, environ: Mapping[str, str]) -> Reading[ServerConfig]:
+    """As `load_server_config`, but return problems together with whatever is in order."""
+    return read(ServerConfig, SERVER_SCHEMA, path, environ)

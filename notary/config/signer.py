@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from notary.config.load import load
+from notary.config.load import Reading, load, read
 from notary.config.schema import Schema
 from notary.config.sections import RETHINKDB_KEYS, Config, Logging, Reporting, Storage, TlsServer
 from notary.config.values import Address, ListenOnly, ReadableFile, Text
@@ -100,3 +100,8 @@ def load_signer_config(path: str | Path, environ: Mapping[str, str]) -> SignerCo
         ConfigError: with all problems at once.
     """
     return load(SignerConfig, SIGNER_SCHEMA, path, environ)
+
+
+def read_signer_config(path: str | Path, environ: Mapping[str, str]) -> Reading[SignerConfig]:
+    """As `load_signer_config`, but return problems together with whatever is in order."""
+    return read(SignerConfig, SIGNER_SCHEMA, path, environ)

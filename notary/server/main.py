@@ -7,6 +7,7 @@ from notary import command
 SWITCHES = {
     "debug": "open the debug server, for this machine only, on localhost:8080 or at "
     "server.debug_addr",
+    "check": "look at everything that is configured, say what is wrong, and exit",
     "bootstrap": "make or upgrade the tables of the database, and exit",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
@@ -11,8 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from notary import daemon
+from notary.check.running import log_concerns, run
 from notary.config import ConfigError, ServerConfig, load_server_config
-from notary.config.sections import Storage
 from notary.config.server import LocalTrust, TokenAuth
 from notary.config.values import ListenAddress
 from notary.door import Door
@@ -27,9 +28,11 @@ from notary.server.access.control import OpenAccess, TokenAccess
 from notary.server.access.tokens import Expectations
 from notary.server.api import API, Policy
 from notary.server.caching import CacheControl
+from notary.server.check import check, check_files
 from notary.server.http import NotarySite
 from notary.server.main import SWITCHES
 from notary.server.publishing import Publishing
+from notary.settings import client_pair, database_settings
 from notary.signing.connections import SignerConnections
 from notary.signing.interfaces import ISigner
 from notary.signing.local import LocalSigner
@@ -37,10 +40,9 @@ from notary.signing.remote import RemoteSigner
 from notary.signing.wire import ALPN
 from notary.storage.bootstrap import SERVER
 from notary.storage.cached import CachedMetadataStore
-from notary.storage.certificates import Certificates
 from notary.storage.interfaces import IMetadataStore, StorageError
 from notary.storage.memory import MemoryMetadataStore
-from notary.storage.opening import DatabaseSettings, bootstrap_database, open_database
+from notary.storage.opening import bootstrap_database, open_database
 from notary.storage.schema import tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
@@ -62,18 +64,22 @@ def makeService(options: Options) -> IService:
     """Return the metadata server that a command line asks for.
 
     Raises:
-        SystemExit: it cannot be; the message says what is wrong. Or it was only asked to make its
+        SystemExit: it cannot be; the message says what is wrong. Or it was only asked to look at
+            the set-up, and the status says how that is; or to make its
             tables, which is done.
     """
     from twisted.internet import reactor
 
+    if options["check"]:
+        raise SystemExit(run(reactor, lambda: check(options["config"], os.environ, reactor)))
     try:
         config = load_server_config(options["config"], os.environ)
         if options["bootstrap"]:
-            bootstrap_database(_database(config.storage), SERVER)
+            bootstrap_database(database_settings(config.storage), SERVER)
             raise SystemExit(0)
         services = daemon.Daemon(options, config.logging.level, reactor)
         daemon.announce(config.warnings)
+        log_concerns(check_files(dict(config), datetime.now(timezone.utc)))
         _debug_server(config.server.debug_address(options["debug"]), reactor, services)
         _log.info("Using {kind} signing service", kind=config.trust_service.type)
         _log.info("Using {backend} backend", backend=config.storage.backend)
@@ -145,13 +151,6 @@ def _access(
     return access
 
 
-def _database(storage: Storage) -> DatabaseSettings:
-    certificates = Certificates(
-        storage.tls_ca_file, storage.client_cert_file, storage.client_key_file
-    )
-    return DatabaseSettings(storage.backend, storage.db_url, certificates)
-
-
 def _store(
     config: ServerConfig, reactor: Any, services: MultiService
 ) -> tuple[IMetadataStore, Checks]:
@@ -159,7 +158,11 @@ def _store(
     if config.storage.backend == "memory":
         return MemoryMetadataStore(reactor), {}
     engine, threads = open_database(
-        _database(config.storage), SERVER, reactor, services, partial(daemon.give_up, reactor)
+        database_settings(config.storage),
+        SERVER,
+        reactor,
+        services,
+        partial(daemon.give_up, reactor),
     )
     store = SQLMetadataStore(engine, threads, reactor)
     writable = partial(store.check_writable, tuf_files)
@@ -172,10 +175,7 @@ def _signer(
     trust = config.trust_service
     if isinstance(trust, LocalTrust):
         return LocalSigner()
-    pair = None
-    if trust.tls_client_cert is not None and trust.tls_client_key is not None:
-        pair = KeyPair(trust.tls_client_cert, trust.tls_client_key)
-    context = ClientContext(trust.hostname, trust.tls_ca_file, pair, [ALPN])
+    context = ClientContext(trust.hostname, trust.tls_ca_file, client_pair(trust), [ALPN])
     reloader.watch(context)
     connections = SignerConnections(reactor, trust.hostname, trust.port, context)
     connections.setServiceParent(services)

@@ -40,14 +40,20 @@ class Passphrases:
             raise PassphraseError(
                 f"the alias {alias!r} has two passphrases: set {name} or {name}{_FILE}, not both"
             )
-        if path:
-            return self._read(alias, Path(os.path.abspath(self._directory / path)))
+        file = self.file(alias)
+        if file is not None:
+            return self._read(alias, file)
         if not value:
             raise PassphraseError(
                 f"there is no passphrase for the alias {alias!r}: set {name}{_FILE} to the path of "
                 f"a file that holds it, or {name} to the passphrase itself"
             )
         return value
+
+    def file(self, alias: str) -> Path | None:
+        """Return the file that holds the passphrase of an alias, None if a variable does."""
+        path = self._environ.get(variable(alias) + _FILE)
+        return Path(os.path.abspath(self._directory / path)) if path else None
 
     def _read(self, alias: str, path: Path) -> str:
         where = f"the passphrase of the alias {alias!r} in {path}"

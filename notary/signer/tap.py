@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
 
 from notary import daemon
+from notary.check.running import log_concerns, run
 from notary.config import ConfigError, SignerConfig, load_signer_config
-from notary.config.sections import Storage
 from notary.config.values import ListenAddress
 from notary.door import Door
 from notary.observe.debug.addresses import NotLoopbackError, loopback_address
 from notary.observe.debug.server import debug_site
 from notary.reloading import Reloader
+from notary.settings import database_settings
 from notary.signer.calls import Calls
+from notary.signer.check import check, check_files
 from notary.signer.main import SWITCHES
 from notary.signer.passphrases import PassphraseError, Passphrases, variable
 from notary.signer.process import ProtectionError, protect_memory
@@ -28,12 +31,11 @@ from notary.signer.protocol import SignerFactory
 from notary.signer.vault import KeyVault
 from notary.signing.wire import ALPN
 from notary.storage.bootstrap import SIGNER
-from notary.storage.certificates import Certificates
 from notary.storage.interfaces import StorageError
 from notary.storage.keys.interfaces import IKeyStore
 from notary.storage.keys.memory import MemoryKeyStore
 from notary.storage.keys.sql import SQLKeyStore
-from notary.storage.opening import DatabaseSettings, bootstrap_database, open_database
+from notary.storage.opening import bootstrap_database, open_database
 from notary.storage.threads import WorkerThreads
 from notary.tls import KeyPair, ServerContext, TLSError
 
@@ -52,23 +54,28 @@ def makeService(options: Options) -> IService:
     """Return the signer that a command line asks for.
 
     Raises:
-        SystemExit: it cannot be; the message says what is wrong. Or it was only asked to make its
+        SystemExit: it cannot be; the message says what is wrong. Or it was only asked to look at
+            the set-up, and the status says how that is; or to make its
             table, which is done.
     """
     from twisted.internet import reactor
 
+    path = options["config"]
+    directory = Path(path).absolute().parent
+    if options["check"]:
+        raise SystemExit(run(reactor, lambda: check(path, os.environ, directory, reactor)))
     try:
-        config = load_signer_config(options["config"], os.environ)
+        config = load_signer_config(path, os.environ)
         if options["bootstrap"]:
-            bootstrap_database(_database(config.storage), SIGNER)
+            bootstrap_database(database_settings(config.storage), SIGNER)
             raise SystemExit(0)
         services = daemon.Daemon(options, config.logging.level, reactor)
         daemon.announce(config.warnings)
+        log_concerns(check_files(dict(config), datetime.now(timezone.utc)))
         _protect_memory(options["debug"])
         _debug_server(config.server.debug_address(options["debug"]), reactor, services)
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Signer")
-        directory = Path(options["config"]).absolute().parent
         build(config, os.environ, directory, reactor, services, services.reloader)
     except (ConfigError, NotLoopbackError, PassphraseError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-signer: {error}") from error
@@ -98,11 +105,6 @@ def build(
         TLSError: a certificate or key cannot be used.
     """
     server = config.server
-    if server.client_ca_file is None:
-        _log.error(
-            "server.client_ca_file is not set: whoever reaches {address} may have anything signed",
-            address=server.grpc_addr,
-        )
     cryptography = WorkerThreads(reactor, "cryptography", CRYPTOGRAPHY_THREADS)
     cryptography.setServiceParent(services)
     store = _store(config, reactor, services)
@@ -135,17 +137,14 @@ def _protect_memory(debug: bool) -> None:
         ) from error
 
 
-def _database(storage: Storage) -> DatabaseSettings:
-    certificates = Certificates(
-        storage.tls_ca_file, storage.client_cert_file, storage.client_key_file
-    )
-    return DatabaseSettings(storage.backend, storage.db_url, certificates)
-
-
 def _store(config: SignerConfig, reactor: Any, services: MultiService) -> IKeyStore:
     if config.storage.backend == "memory":
         return MemoryKeyStore()
     engine, threads = open_database(
-        _database(config.storage), SIGNER, reactor, services, partial(daemon.give_up, reactor)
+        database_settings(config.storage),
+        SIGNER,
+        reactor,
+        services,
+        partial(daemon.give_up, reactor),
     )
     return SQLKeyStore(engine, threads, reactor)

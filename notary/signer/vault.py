@@ -199,7 +199,9 @@ class KeyVault:
         deletions = self._deletions
         if sealed is None:
             sealed = await self._sealed(key_id)
-        private = cast(PrivateKey, await self._run_in_thread(self._unseal, sealed))
+        private = cast(
+            PrivateKey, await self._run_in_thread(open_sealed, sealed, self._passphrases)
+        )
         held = OpenKey(sealed.gun, sealed.role, private, sealed.used)
         if self._deletions == deletions:  # else this may be the key that was deleted meanwhile
             self._open[key_id] = held
@@ -210,16 +212,6 @@ class KeyVault:
             return await self._store.by_id(key_id)
         except KeyNotStoredError as error:
             raise KeyNotHeldError(f"no key with the ID {key_id} is held here") from error
-
-    def _unseal(self, sealed: SealedKey) -> PrivateKey:
-        try:
-            passphrase = self._passphrases.passphrase(sealed.passphrase_alias)
-            private = PrivateKey.from_bytes(sealed.algorithm, unseal(sealed.private, passphrase))
-        except (EnvelopeError, InvalidKeyError, PassphraseError) as error:
-            raise _locked(sealed, str(error)) from error
-        if private.public != _public_half(sealed):
-            raise _locked(sealed, "its halves do not belong together")
-        return private
 
     async def _mark_used(self, key_id: str, held: OpenKey) -> None:
         """Note a first signature before anybody gets it, so that the key is not taken for unused.
@@ -241,6 +233,22 @@ class KeyVault:
                 reason=reason,
             )
         held.used = True
+
+
+def open_sealed(sealed: SealedKey, passphrases: Passphrases) -> PrivateKey:
+    """Decrypt a stored key. Takes milliseconds of processor time, and may read a file.
+
+    Raises:
+        LockedKeyError: it cannot be opened.
+    """
+    try:
+        passphrase = passphrases.passphrase(sealed.passphrase_alias)
+        private = PrivateKey.from_bytes(sealed.algorithm, unseal(sealed.private, passphrase))
+    except (EnvelopeError, InvalidKeyError, PassphraseError) as error:
+        raise _locked(sealed, str(error)) from error
+    if private.public != _public_half(sealed):
+        raise _locked(sealed, "its halves do not belong together")
+    return private
 
 
 def _public_half(sealed: SealedKey) -> PublicKey:

@@ -138,14 +138,26 @@ class SignerConnections(Service):
                     await deferLater(self._reactor, self._pauses(failures))
 
     async def _connect(self, attempt: int) -> SignerConnection:
-        addresses = await self._addresses()
-        address = addresses[attempt % len(addresses)]
+        addresses = await self.addresses()
+        return await self.dial(addresses[attempt % len(addresses)])
+
+    async def dial(self, address: str) -> SignerConnection:
+        """Make a connection, which is not counted among the lasting ones; whoever asks ends it.
+
+        Raises:
+            Exception: that is not possible; its text says why.
+        """
         kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
         endpoint = kind(self._reactor, address, self._port, timeout=_CONNECT_TIMEOUT)
         protocol = await wrapClientTLS(self._context, endpoint).connect(_Factory(self._reactor))
         return await cast(SignerConnection, protocol).usable
 
-    async def _addresses(self) -> list[str]:
+    async def addresses(self) -> list[str]:
+        """Return all IP addresses of the host.
+
+        Raises:
+            DNSLookupError: its name is unknown.
+        """
         try:
             return [str(ip_address(self._host))]
         except ValueError:

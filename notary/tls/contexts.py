@@ -16,7 +16,7 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from notary.tls.files import KeyPair, trust_root
-from notary.tls.handshakes import remember_what_is_wrong
+from notary.tls.handshakes import remember_what_is_wrong, server_check
 
 SESSION_SECONDS = 3600
 """How long clients may resume sessions at the most."""
@@ -62,7 +62,7 @@ class ServerContext:
         self._client_ca_file = client_ca_file
         self._protocols = protocols
         self._seconds = seconds
-        self.reload()
+        self._take_in()
 
     @property
     def files(self) -> Sequence[Path]:
@@ -73,9 +73,16 @@ class ServerContext:
     def reload(self) -> None:
         """Make the settings of the files as they are now, for connections from now on.
 
+        A daemon starts with a certificate that has expired, since that is for the other end to
+        judge; but such a one never takes the place of another.
+
         Raises:
             TLSError: the files will not do; the former settings stay.
         """
+        self._pair.refuse_expired()
+        self._take_in()
+
+    def _take_in(self) -> None:
         ca_file = self._client_ca_file
         options = {
             **self._pair.options(),
@@ -132,7 +139,7 @@ class ClientContext:
         self._ca_file = ca_file
         self._pair = pair
         self._protocols = protocols
-        self.reload()
+        self._take_in()
 
     @property
     def files(self) -> Sequence[Path]:
@@ -144,8 +151,13 @@ class ClientContext:
         """Make the settings of the files as they are now, for connections from now on.
 
         Raises:
-            TLSError: the files will not do; the former settings stay.
+            TLSError: as `ServerContext.reload`.
         """
+        if self._pair is not None:
+            self._pair.refuse_expired()
+        self._take_in()
+
+    def _take_in(self) -> None:
         options = dict(_COMMON)
         if self._pair is not None:
             options |= self._pair.options()
@@ -162,6 +174,8 @@ class ClientContext:
         """Return one more connection."""
         connection = self._creator.clientConnectionForTLS(protocol)
         _allow_partial_chains(connection.get_context())
+        # In place of Twisted's callback, which does not tell why a certificate is refused.
+        connection.set_verify(SSL.VERIFY_PEER, server_check(self._host))
         return connection
 
 

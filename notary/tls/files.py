@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from cryptography import x509
 from OpenSSL import SSL, crypto
 from twisted.internet import ssl
-from twisted.logger import Logger
 
+from notary.pem import PEMError, read_certificates, read_private_key
 from notary.tls.handshakes import reasons
-
-_log = Logger()
 
 
 class TLSError(Exception):
@@ -38,8 +35,6 @@ class KeyPair:
     def options(self) -> dict[str, Any]:
         """Return the pair as keywords of `ssl.CertificateOptions`.
 
-        An expired certificate is told as a warning: that is for the other end to judge.
-
         Raises:
             TLSError: a file cannot be read, or the key is not the certificate's.
         """
@@ -48,17 +43,16 @@ class KeyPair:
         if _public_part(leaf.get_pubkey()) != _public_part(key):
             raise TLSError(
                 f"the key in {self.key_file} does not belong to the certificate in "
-                f"{self.certificate_file}"
+                f"{self.certificate_file}: set the two that were made together"
             )
-        self._warn_if_expired(leaf.to_cryptography().not_valid_after_utc)
         return {"privateKey": key, "certificate": leaf, "extraCertChain": chain}
 
-    def _warn_if_expired(self, end: datetime) -> None:
+    def refuse_expired(self) -> None:
+        """Raise `TLSError` if the certificate has expired, or cannot be read."""
+        end = _certificates(self.certificate_file)[0].to_cryptography().not_valid_after_utc
         if end < datetime.now(timezone.utc):
-            _log.warn(
-                "the certificate in {file} has expired: it was valid until {end}",
-                file=str(self.certificate_file),
-                end=end.isoformat(),
+            raise TLSError(
+                f"the certificate in {self.certificate_file} has expired: it was valid until {end}"
             )
 
     @contextmanager
@@ -68,7 +62,8 @@ class KeyPair:
             yield
         except SSL.Error as error:
             raise TLSError(
-                f"the certificate in {self.certificate_file} will not do: {reasons(error)}"
+                f"the certificate in {self.certificate_file} will not do: {reasons(error)}; "
+                "have one issued for a key of P-256, or RSA of 2048 bits or more"
             ) from error
 
 
@@ -83,19 +78,18 @@ def trust_root(file: Path) -> Any:
 
 def _certificates(file: Path) -> list[crypto.X509]:
     try:
-        certificates = x509.load_pem_x509_certificates(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise TLSError(f"no PEM certificate can be read from {file}: {error}") from error
-    return [crypto.X509.from_cryptography(certificate) for certificate in certificates]
+        return [crypto.X509.from_cryptography(each) for each in read_certificates(file)]
+    except PEMError as error:
+        raise TLSError(str(error)) from error
 
 
 def _private_key(file: Path) -> crypto.PKey:
     try:
-        return crypto.load_privatekey(crypto.FILETYPE_PEM, file.read_bytes(), passphrase=b"")
-    except (OSError, crypto.Error) as error:
-        raise TLSError(
-            f"no unencrypted PEM private key can be read from {file}: {type(error).__name__}"
-        ) from error
+        return crypto.PKey.from_cryptography_key(read_private_key(file))  # type: ignore[arg-type]
+    except PEMError as error:
+        raise TLSError(str(error)) from error
+    except TypeError as error:
+        raise TLSError(f"the private key in {file} is of a kind that TLS does not use") from error
 
 
 def _public_part(key: crypto.PKey) -> bytes:

@@ -93,6 +93,7 @@ class TestOptions:
             "config": str(tmp_path),
             "logf": "json",
             "debug": 0,
+            "check": 0,
             "bootstrap": 0,
         }
 
@@ -109,7 +110,10 @@ class TestMakeService:
         verifyObject(IService, daemon)
         messages = said(make)
         assert messages[0].startswith(f"Version: {__version__}, Python version: 3.")
-        assert messages[1:] == [
+        plain, local = messages[1:3]
+        assert plain.startswith("server.tls_cert_file: is not set: 127.0.0.1:0 speaks plain HTTP")
+        assert local.startswith("trust_service.type: 'local' keeps the keys in the memory")
+        assert messages[3:] == [
             "Using local signing service",
             "Using memory backend",
             "Starting Server",

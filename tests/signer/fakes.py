@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from OpenSSL import crypto
@@ -145,7 +144,7 @@ class TLSTransport(StringTransport):
         return self._certificate
 
     def getHandle(self) -> Any:
-        return SimpleNamespace(get_app_data=lambda: None)
+        return self
 
     def write(self, data: bytes) -> None:
         """Send; as Twisted's, drop what comes after the end unless a producer is registered."""

@@ -37,7 +37,7 @@ class TestAge:
             result_of(signer.sign(key))
             signer.clock.advance(OPEN_SECONDS / 3 - 1)
         assert signer.store.times("by_id") == 1
-        assert signer.threads.ran == ["_unseal"]
+        assert signer.threads.ran == ["open_sealed"]
 
     def test_after_its_time_it_is_opened_anew(self, signer: Signer) -> None:
         key = signer.put(KEY).key_id
@@ -89,7 +89,7 @@ class TestFirstUses:
         signer.store.let_go()
         assert len(result_of(signing)) == 5
         assert signer.store.times("by_id") == 1
-        assert signer.threads.ran == ["_unseal"]
+        assert signer.threads.ran == ["open_sealed"]
 
     def test_also_if_one_of_them_wants_an_unused_key(self, signer: Signer) -> None:
         key = signer.put(KEY).key_id
@@ -98,7 +98,7 @@ class TestFirstUses:
         signer.threads.let_go()
         assert result_of(creating) == KEY.public
         result_of(signing)
-        assert signer.threads.ran == ["_unseal"]
+        assert signer.threads.ran == ["open_sealed"]
 
     def test_one_key_does_not_hold_up_another(self, signer: Signer) -> None:
         key, other = signer.put(KEY).key_id, signer.put(OTHER).key_id

@@ -93,7 +93,8 @@ class TestBeginning:
             end.shake_hands()
         end.lose(SSL.Error([("SSL routines", "", "tlsv13 alert certificate required")]))
         assert failure_of(end.connection.usable) == (
-            "the TLS handshake failed: tlsv13 alert certificate required"
+            "the TLS handshake failed: tlsv13 alert certificate required (it demands a certificate "
+            "of us, and none is configured)"
         )
         assert not end.clock.getDelayedCalls()
 

@@ -46,7 +46,8 @@ class TestSigners:
         self, dial: Dial, certificates: Certificates, name: str
     ) -> None:
         assert await reason(dial(context=certificates.of_server(name=name))) == (
-            "its certificate is not for the name under which it was reached"
+            f"the certificate of CN=signer is for localhost, not for {name}, under which it was "
+            "reached"
         )
 
     @ensureDeferred
@@ -61,7 +62,8 @@ class TestSigners:
             ClientContext(NAME, None, pair, [b"notary-signer/1"]),
         ):
             assert await reason(dial(context=context)) == (
-                "the TLS handshake failed: certificate verify failed"
+                "the certificate of CN=root is the root of what was shown, and not among the "
+                "authorities that are trusted here"
             )
 
     @pytest.mark.parametrize("trusted", ["root", "intermediate", "expired"])
@@ -74,7 +76,7 @@ class TestSigners:
         )
         context = certificates.of_server(getattr(certificates, trusted, expired))
         remote = dial(to=listen(certificates.of_signer(expired)), context=context)
-        assert await reason(remote) == "the TLS handshake failed: certificate verify failed"
+        assert await reason(remote) == "the certificate of CN=expired has expired"
 
     @ensureDeferred
     async def test_one_that_does_not_say_what_it_speaks(
@@ -91,9 +93,9 @@ class TestServers:
     @pytest.mark.parametrize(
         ("kind", "told"),
         [
-            ("none", "certificate required"),
-            ("other", "unknown ca"),
-            ("expired", "certificate expired"),
+            ("none", "certificate required (it demands a certificate of us"),
+            ("other", "unknown ca (it refused our certificate, as one of an authority"),
+            ("expired", "certificate expired (it says that our certificate has expired"),
         ],
     )
     @ensureDeferred
@@ -110,7 +112,7 @@ class TestServers:
         remote = dial(context=certificates.of_other_server(shown[kind]))
         heard = await reason(remote)
         assert heard.startswith("the TLS handshake failed: ")
-        assert heard.endswith(f" alert {told}")
+        assert f" alert {told}" in heard
 
 
 class TestFiles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -48,10 +49,13 @@ def make_identity(
     passphrase: bytes | None = None,
     private: PrivateKey | None = None,
     usage: ObjectIdentifier | None = None,
+    days: int = 9,
+    hosts: Sequence[str] = ("localhost",),
 ) -> Identity:
-    """Make a certificate for a common name and for ``localhost``, self-signed without an issuer.
+    """Make a certificate for a common name and for hosts, self-signed without an issuer.
 
-    With a usage, an ``ExtendedKeyUsageOID``, it is good for nothing else.
+    With a usage, an ``ExtendedKeyUsageOID``, it is good for nothing else. It is valid for so many
+    days from now on.
     """
     key = private or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -63,10 +67,12 @@ def make_identity(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - 9 * _DAY)
-        .not_valid_after(now - _DAY if expired else now + 9 * _DAY)
+        .not_valid_after(now - _DAY if expired else now + days * _DAY)
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
     )
+    if hosts:
+        names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+        builder = builder.add_extension(names, critical=False)
     if usage is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     certificate = builder.sign(issuer.private if issuer else key, hashes.SHA256())

@@ -20,7 +20,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
-from twisted.logger import capturedLogs, formatEvent
 
 from notary.tls import ClientContext, KeyPair, ServerContext, TLSError, peer_name
 from notary.tls.contexts import SESSION_SECONDS
@@ -199,7 +198,7 @@ class TestReload:
         ("spoil", "trouble"),
         [
             (lambda live: os.remove(live / "live.crt"), "No such file"),
-            (lambda live: os.remove(live / "live.key"), "FileNotFoundError"),
+            (lambda live: os.remove(live / "live.key"), "No such file"),
             (lambda live: os.remove(live / "clients.crt"), "clients.crt: .*No such file"),
             (lambda live: os.truncate(live / "live.crt", 200), "no PEM certificate can be read"),
             (lambda live: os.truncate(live / "live.key", 100), "no unencrypted PEM private key"),
@@ -229,13 +228,23 @@ class TestReload:
         await client.connect()
         assert client.shown == "first"
 
-    def test_an_expired_certificate_is_warned_of(self, house: House) -> None:
+    @ensureDeferred
+    async def test_an_expired_certificate_does_not_take_the_place_of_another(
+        self, house: House, client: Client
+    ) -> None:
         house.replace("old", expired=True)
-        with capturedLogs() as events:
+        with pytest.raises(TLSError, match="has expired: it was valid until"):
             house.context.reload()
-        (warning,) = map(formatEvent, events)
-        file = house.directory / "live.crt"
-        assert str(warning).startswith(f"the certificate in {file} has expired: it was valid until")
+        await client.connect()
+        assert client.shown == "first"
+
+    def test_one_starts_with_an_expired_certificate(self, house: House) -> None:
+        house.replace("old", expired=True)
+        pair = KeyPair(house.directory / "live.crt", house.directory / "live.key")
+        ServerContext(pair, None)
+        client = ClientContext("localhost", None, pair, [])
+        with pytest.raises(TLSError, match="has expired"):
+            client.reload()
 
     def test_all_files_are_watched(self, house: House) -> None:
         names = ["live.crt", "live.key", "clients.crt"]
