@@ -24,6 +24,7 @@ need haproxy haproxy
 need my_print_defaults mariadb-client-core # for mariadb-install-db
 need openssl openssl
 need docker docker-cli
+need promtool prometheus
 
 if [ -z "$packages" ]; then
     exit 0
@@ -37,7 +38,7 @@ apt-get update
 case "$packages" in
 *docker-cli*)
     if ! apt-cache show docker-cli >/dev/null 2>&1; then # Debian 12 has the command in docker.io
-        packages="${packages% docker-cli} docker.io"
+        packages="$(echo "$packages" | sed "s/docker-cli/docker.io/")"
     fi
     ;;
 esac

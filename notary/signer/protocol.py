@@ -54,6 +54,7 @@ class SignerProtocol(WireProtocol):
                 number=MAX_CONNECTIONS,
             )
             self._refused = True
+            self.factory.refused["connections"] += 1
             self.transport.abortConnection()
             return
         super().connectionMade()
@@ -75,6 +76,7 @@ class SignerProtocol(WireProtocol):
             protocol=ALPN.decode(),
         )
         self._refused = True
+        self.factory.refused["protocol"] += 1
         self.transport.abortConnection()
 
     def message_received(self, data: bytes) -> None:
@@ -131,6 +133,7 @@ class SignerProtocol(WireProtocol):
         if self._peer is not None:
             self._log.info("disconnected: {peer}", peer=self._peer)
         elif not self._refused and not reason.check(ConnectionDone, ConnectionAborted):
+            self.factory.refused["handshake"] += 1
             self._log.warn(
                 "refused {peer}: {reason}",
                 peer=self._address,
@@ -153,6 +156,8 @@ class SignerFactory(_Factory):
 
     Attributes:
         connections: those that are open.
+        refused: how many were refused, by what was wrong: too many ``connections``, another
+            ``protocol``, a ``handshake`` that failed.
     """
 
     noisy = False
@@ -161,6 +166,7 @@ class SignerFactory(_Factory):
         self._calls = calls
         self._clock = clock
         self.connections: set[SignerProtocol] = set()
+        self.refused = dict.fromkeys(("connections", "protocol", "handshake"), 0)
 
     def buildProtocol(self, addr: IAddress | None) -> SignerProtocol:
         """Serve one more connection."""

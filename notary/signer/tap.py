@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from notary import daemon
+from notary import __version__, daemon
 from notary.config import ConfigError, SignerConfig, load_signer_config
 from notary.config.sections import Storage
 from notary.door import Door
-from notary.signer.calls import Calls
+from notary.observe.health import Health, Readiness
+from notary.observe.pages import Pages
+from notary.observe.site import watching_site
 from notary.signer.main import SWITCHES
+from notary.signer.metrics import PREFIX, SignerMetrics
 from notary.signer.passphrases import PassphraseError, Passphrases, variable
 from notary.signer.process import ProtectionError, protect_memory
 from notary.signer.protocol import SignerFactory
@@ -29,7 +33,12 @@ from notary.storage.interfaces import StorageError
 from notary.storage.keys.interfaces import IKeyStore
 from notary.storage.keys.memory import MemoryKeyStore
 from notary.storage.keys.sql import SQLKeyStore
-from notary.storage.opening import DatabaseSettings, bootstrap_database, open_database
+from notary.storage.opening import (
+    DatabaseSettings,
+    bootstrap_database,
+    connections_in_use,
+    open_database,
+)
 from notary.storage.threads import WorkerThreads
 from notary.tls import KeyPair, TLSError, server_context
 
@@ -92,7 +101,9 @@ def build(
         )
     cryptography = WorkerThreads(reactor, "cryptography", CRYPTOGRAPHY_THREADS)
     cryptography.setServiceParent(services)
-    store = _store(config, reactor, services)
+    metrics = SignerMetrics(__version__, reactor)
+    metrics.pools.watch("cryptography", cryptography)
+    store = _store(config, reactor, services, metrics)
     alias = config.storage.default_alias
     if config.storage.backend == "memory":
         # Such keys are gone before anybody could need their passphrase again.
@@ -100,11 +111,42 @@ def build(
     passphrases = Passphrases(environ, directory)
     passphrases.passphrase(alias)
     vault = KeyVault(store, passphrases, alias, cryptography.run, reactor)
-    factory = SignerFactory(Calls(vault), reactor)
+    factory = SignerFactory(metrics.measured_calls(vault), reactor)
+    metrics.watch_connections(factory)
     pair = KeyPair(server.tls_cert_file, server.tls_key_file)
     context = server_context(pair, server.client_ca_file, [ALPN])
     address = server.grpc_addr
     Door(reactor, address.host, address.port, factory, context).setServiceParent(services)
+    _watch(config, vault, metrics, reactor, services)
+
+
+def _watch(
+    config: SignerConfig,
+    vault: KeyVault,
+    metrics: SignerMetrics,
+    reactor: Any,
+    services: MultiService,
+) -> None:
+    """Listen where health and metrics are asked for, if anywhere."""
+    server, storage = config.server, config.storage
+    address = server.metrics_addr
+    if address is None:
+        return
+    metrics.watch_certificates(
+        {
+            "server.tls_cert_file": server.tls_cert_file,
+            "server.client_ca_file": server.client_ca_file,
+            "storage.tls_ca_file": storage.tls_ca_file,
+            "storage.client_cert_file": storage.client_cert_file,
+        }
+    )
+    checks = {"Keys operational": lambda: Deferred.fromCoroutine(vault.check())}
+    health = Health(checks, reactor)
+    readiness = Readiness(health, reactor)
+    readiness.setServiceParent(services)
+    metrics.watch_readiness(readiness)
+    site = watching_site(PREFIX, Pages(health, readiness, metrics.registry), reactor)
+    Door(reactor, address.host, address.port, site, None).setServiceParent(services)
 
 
 def _protect_memory(debug: bool) -> None:
@@ -127,10 +169,14 @@ def _database(storage: Storage) -> DatabaseSettings:
     return DatabaseSettings(storage.backend, storage.db_url, certificates)
 
 
-def _store(config: SignerConfig, reactor: Any, services: MultiService) -> IKeyStore:
+def _store(
+    config: SignerConfig, reactor: Any, services: MultiService, metrics: SignerMetrics
+) -> IKeyStore:
     if config.storage.backend == "memory":
         return MemoryKeyStore()
     engine, threads = open_database(
         _database(config.storage), SIGNER, reactor, services, partial(daemon.give_up, reactor)
     )
+    metrics.pools.watch("database", threads)
+    metrics.watch_database(partial(connections_in_use, engine))
     return SQLKeyStore(engine, threads, reactor)
