@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need besides Python packages: the Go programs they compare with and
-# talk to, MariaDB's server, OpenSSL. Does nothing where all of it is there. Without root it only
-# says what is missing; the tests that need it are then skipped.
+# talk to, MariaDB's server, OpenSSL, Prometheus. Does nothing where all of it is there. Without
+# root it only says what is missing; the tests that need it are then skipped.
 set -eu
 
 # Where Debian keeps mariadbd, and PostgreSQL's server.
