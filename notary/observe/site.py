@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.protocols.policies import ThrottlingFactory
 from twisted.python.failure import Failure
 from twisted.web import http
-from twisted.web.http import INTERNAL_SERVER_ERROR, NOT_FOUND
+from twisted.web.http import INTERNAL_SERVER_ERROR, NOT_ALLOWED, NOT_FOUND
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
@@ -31,16 +31,23 @@ class _Request(Request):
     """A request without a body."""
 
     channel: Any
+    _refused = False
 
     def gotLength(self, length: int | None) -> None:
         """Take no body: nothing here is for one."""
         super().gotLength(0)
         if length != 0:
+            self._refused = True
             self.channel.write(_WITH_BODY)
             self.channel.loseConnection()
 
     def handleContentChunk(self, data: bytes) -> None:
         """Throw away what comes before the connection is closed."""
+
+    def process(self) -> None:
+        """Answer, unless that was done."""
+        if not self._refused:
+            super().process()
 
     def render(self, resrc: IResource) -> None:
         """Answer, without telling what software does."""
@@ -58,8 +65,15 @@ class _Pages(Resource):
         super().__init__()
         self._pages = pages
 
-    def render_GET(self, request: Request) -> int | bytes:
-        """Answer GET, and HEAD, for which Twisted leaves out the body."""
+    def render(self, request: Request) -> int | bytes:
+        """Answer GET and HEAD, for which Twisted leaves out the body; refuse the rest."""
+        if request.method in (b"GET", b"HEAD"):
+            return self._show(request)
+        request.setResponseCode(NOT_ALLOWED)
+        request.setHeader("Allow", "GET, HEAD")
+        return b""
+
+    def _show(self, request: Request) -> int | bytes:
         page = self._pages.get(request.path)
         if page is None:
             request.setResponseCode(NOT_FOUND)

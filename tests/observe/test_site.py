@@ -93,16 +93,28 @@ def test_head_has_no_body(door: Door) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "BREW"])
 def test_other_methods_are_refused(door: Door, method: str) -> None:
-    assert door.ask(f"{method} /metrics HTTP/1.1\r\nHost: x")[0].split()[1] in ("405", "501")
+    head, body = door.ask(f"{method} /metrics HTTP/1.1\r\nHost: x")
+    assert head.startswith("HTTP/1.1 405 ")
+    assert "Allow: GET, HEAD" in head.splitlines()
+    assert body == ""
 
 
-@pytest.mark.parametrize("header", ["Content-Length: 99999999", "Transfer-Encoding: chunked"])
-def test_bodies_are_not_waited_for(door: Door, header: str) -> None:
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        ("Content-Length: 99999999", ""),
+        ("Content-Length: 5", "hello"),
+        ("Transfer-Encoding: chunked", ""),
+        ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n"),
+    ],
+)
+def test_bodies_are_not_waited_for(door: Door, header: str, body: str) -> None:
     connected = door.connect()
     assert connected is not None
     protocol, transport = connected
-    protocol.dataReceived(f"GET /metrics HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+    protocol.dataReceived(f"GET /metrics HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n{body}".encode())
     assert transport.value().startswith(b"HTTP/1.1 413 ")
+    assert transport.value().count(b"HTTP/1.1") == 1
     assert transport.disconnecting
 
 
