@@ -21,6 +21,9 @@ CHECK_TIMEOUT = 5
 INTERVAL = 5
 """Seconds between two looks at what a daemon needs to be ready."""
 
+RETRY = 1
+"""Seconds until the next look when something failed: it may only have been a start."""
+
 STALE = 30
 """Seconds after which what was seen then counts for nothing any more."""
 
@@ -105,6 +108,7 @@ class Readiness(Service):
     def _saw(self, failing: Mapping[str, str]) -> None:
         self._failing = failing
         self._seen = self._clock.seconds()
+        self._looking.interval = RETRY if failing else INTERVAL
 
     def stop_being_ready(self, reason: str) -> None:
         """Get no more work from now on, whatever the checks say."""

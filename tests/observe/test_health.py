@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from notary.observe.health import (
     CHECK_TIMEOUT,
     INTERVAL,
+    RETRY,
     STALE,
     Health,
     Readiness,
@@ -121,7 +122,7 @@ class TestReadiness:
         assert readiness.reasons() == {"a": "why"}
         assert readiness.passing() == {"a": 0, "b": 1}
         now = well
-        clock.advance(INTERVAL)
+        clock.advance(RETRY)
         assert readiness.reasons() == {}
 
     def test_some_checks_do_not_matter(self) -> None:
