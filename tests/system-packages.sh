@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need besides Python packages: the Go programs they compare with and
-# talk to, MariaDB's server, OpenSSL. Does nothing where all of it is there. Without root it only
-# says what is missing; the tests that need it are then skipped.
+# talk to, MariaDB's server, OpenSSL, Prometheus. Does nothing where all of it is there. Without
+# root it only says what is missing; the tests that need it are then skipped.
 set -eu
 
 # Where Debian keeps mariadbd, and PostgreSQL's server.
@@ -25,6 +25,7 @@ need my_print_defaults mariadb-client-core # for mariadb-install-db
 need openssl openssl
 need systemd-socket-activate systemd
 need docker docker-cli
+need promtool prometheus
 
 if [ -z "$packages" ]; then
     exit 0
@@ -38,7 +39,7 @@ apt-get update
 case "$packages" in
 *docker-cli*)
     if ! apt-cache show docker-cli >/dev/null 2>&1; then # Debian 12 has the command in docker.io
-        packages="${packages% docker-cli} docker.io"
+        packages="$(echo "$packages" | sed "s/docker-cli/docker.io/")"
     fi
     ;;
 esac

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
-from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec
 
 import attrs
@@ -13,12 +12,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
-from twisted.web.http import INTERNAL_SERVER_ERROR, NOT_MODIFIED, OK, SERVICE_UNAVAILABLE
+from twisted.web.http import INTERNAL_SERVER_ERROR, NOT_MODIFIED, SERVICE_UNAVAILABLE
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
 
-from notary.observe.health import Checks, failing_checks
-from notary.observe.metrics import CONTENT_TYPE_LATEST, RequestMetrics
+from notary.observe.metrics import RequestMetrics
+from notary.observe.pages import Page, Pages
 from notary.server.access.interfaces import IAccess, Need
 from notary.server.answers import render_error, render_json
 from notary.server.caching import CacheControl, render_file
@@ -32,6 +31,7 @@ from notary.server.errors import (
 )
 from notary.server.headers import header
 from notary.server.keys import ServerKeys
+from notary.server.lifetimes import Lifetimes
 from notary.server.publishing import Publishing
 from notary.server.reading import read_current, read_under
 from notary.server.renewal import Renewal
@@ -75,7 +75,11 @@ def operation(name: str, need: Need) -> Callable[[_Method[P]], _Endpoint[P]]:
 
     def decorate(method: _Method[P]) -> _Endpoint[P]:
         async def answer(self: API, request: Any, /, *args: P.args, **kwargs: P.kwargs) -> bytes:
-            body = await method(self, request, *args, **kwargs)
+            self.requests.in_flight += 1
+            try:
+                body = await method(self, request, *args, **kwargs)
+            finally:
+                self.requests.in_flight -= 1
             if request.code != NOT_MODIFIED:
                 request.setHeader("Content-Length", str(len(body)))
             return body
@@ -106,10 +110,11 @@ class API:
         signer: holds the keys.
         publishing: takes in publishes.
         policy: what the operator decided.
-        metrics: what `/metrics` shows.
+        requests: knows how many requests are being worked upon.
+        lifetimes: counts the current files that are served.
+        pages: what those see who watch over the server.
         access: decides who may do what.
         clock: tells the time.
-        checks: what health asks for besides the store's and the signer's own checks.
     """
 
     app = Klein()
@@ -122,24 +127,21 @@ class API:
         signer: ISigner,
         publishing: Publishing,
         policy: Policy,
-        metrics: RequestMetrics,
+        requests: RequestMetrics,
+        lifetimes: Lifetimes,
+        pages: Pages,
         clock: IReactorTime,
         access: IAccess,
-        checks: Checks = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._publishing = publishing
         self._policy = policy
-        self._metrics = metrics
-        self._clock = clock
+        self.requests = requests
+        self._lifetimes = lifetimes
+        self._pages = pages
         self._access = access
         self._keys = ServerKeys(store, signer)
         self._renewal = Renewal(store, signer, clock)
-        self._checks: Checks = {
-            "DB operational": store.check,
-            "Trust operational": signer.check,
-            **checks,
-        }
 
     def admit(self, request: Any, need: Need) -> None:
         """Refuse a request that may not do what it needs.
@@ -214,6 +216,7 @@ class API:
             file = await read_under(self._store, gun, timestamp, role)
         else:
             file = await read_current(self._store, gun, role)
+        self._lifetimes.served(file)
         return render_file(request, file, self._policy.current)
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<server_role:role>.key", methods=["GET"])
@@ -244,16 +247,25 @@ class API:
     @operation("Health", Need.NOTHING)
     async def health(self, request: IRequest) -> bytes:
         """Say what the server lacks, if anything."""
-        failing = await failing_checks(self._checks, self._clock)
-        request.setResponseCode(SERVICE_UNAVAILABLE if failing else OK)
-        return render_json(request, failing)
+        return _render_page(request, await self._pages.health())
+
+    @app.route("/_notary_server/live", methods=["GET"])
+    @operation("Live", Need.NOTHING)
+    async def live(self, request: IRequest) -> bytes:
+        """Say that the server runs."""
+        return _render_page(request, await self._pages.live())
+
+    @app.route("/_notary_server/ready", methods=["GET"])
+    @operation("Ready", Need.NOTHING)
+    async def ready(self, request: IRequest) -> bytes:
+        """Say whether the server should get requests."""
+        return _render_page(request, await self._pages.ready())
 
     @app.route("/metrics", methods=["GET"])
     @operation("Metrics", Need.NOTHING)
     async def metrics(self, request: IRequest) -> bytes:
         """Serve the metrics."""
-        request.setHeader("Content-Type", CONTENT_TYPE_LATEST)
-        return self._metrics.render()
+        return _render_page(request, await self._pages.metrics())
 
     @app.handle_errors(HTTPException)
     def no_such_route(self, request: IRequest, failure: Failure) -> bytes:
@@ -273,3 +285,9 @@ class API:
         else:
             _log.info("{reason}", reason=failure.getErrorMessage())
         return render_error(request, error)
+
+
+def _render_page(request: IRequest, page: Page) -> bytes:
+    request.setResponseCode(page.status)
+    request.setHeader("Content-Type", page.content_type)
+    return page.body

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from notary import daemon
+from notary import __version__, daemon
 from notary.check.running import log_concerns, run
 from notary.config import ConfigError, ServerConfig, load_server_config
 from notary.config.server import LocalTrust, TokenAuth
@@ -19,8 +20,8 @@ from notary.config.values import ListenAddress
 from notary.door import Door
 from notary.observe.debug.addresses import NotLoopbackError, loopback_address
 from notary.observe.debug.server import debug_site
-from notary.observe.health import Checks
-from notary.observe.metrics import RequestMetrics
+from notary.observe.health import Checks, Health, Readiness
+from notary.observe.pages import Pages
 from notary.reloading import Reloader
 from notary.server.access.bundle import BundleError
 from notary.server.access.challenge import Challenge
@@ -31,6 +32,7 @@ from notary.server.caching import CacheControl
 from notary.server.check import check, check_files
 from notary.server.http import NotarySite
 from notary.server.main import SWITCHES
+from notary.server.metrics import ServerMetrics
 from notary.server.publishing import Publishing
 from notary.settings import client_pair, database_settings
 from notary.signing.connections import SignerConnections
@@ -42,7 +44,7 @@ from notary.storage.bootstrap import SERVER
 from notary.storage.cached import CachedMetadataStore
 from notary.storage.interfaces import IMetadataStore, StorageError
 from notary.storage.memory import MemoryMetadataStore
-from notary.storage.opening import bootstrap_database, open_database
+from notary.storage.opening import bootstrap_database, connections_in_use, open_database
 from notary.storage.schema import tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
@@ -50,6 +52,8 @@ from notary.tls import ClientContext, KeyPair, ServerContext, TLSError
 
 JUDGING_THREADS = 2
 CACHED_BYTES = 64 * 1024 * 1024
+
+WRITABLE = "DB writable"
 
 _log = Logger()
 
@@ -108,9 +112,15 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
     access = _access(config.auth, reactor, reloader)
     judging = WorkerThreads(reactor, "judging", JUDGING_THREADS)
     judging.setServiceParent(services)
-    signer = _signer(config, reactor, services, reloader)
-    store, checks = _store(config, reactor, services)
-    metrics = RequestMetrics()
+    metrics = ServerMetrics(__version__, reactor, judging.run)
+    metrics.pools.watch("judging", judging)
+    metrics.watch_certificates(_certificates(config))
+    signer = metrics.measure_signer(_signer(config, reactor, services, reloader, metrics))
+    store, checks = _store(config, reactor, services, metrics)
+    health = Health({**checks, "Trust operational": signer.check}, reactor)
+    readiness = Readiness(health, reactor, without=[WRITABLE])
+    metrics.watch_readiness(readiness)
+    pages = Pages(health, readiness, metrics.registry)
     max_age = config.caching.max_age
     policy = Policy(
         config.repositories.gun_prefixes,
@@ -120,9 +130,12 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
     publishing = Publishing(
         store, signer, reactor, judging.run, config.repositories.max_version_step
     )
-    api = API(store, signer, publishing, policy, metrics, reactor, access, checks)
+    requests = metrics.requests
+    api = API(
+        store, signer, publishing, policy, requests, metrics.lifetimes, pages, reactor, access
+    )
     site = NotarySite(
-        api.app.resource(), reactor, metrics, config.server.max_upload_bytes, access.believes
+        api.app.resource(), reactor, requests, config.server.max_upload_bytes, access.believes
     )
     site.connections.setServiceParent(services)
     server = config.server
@@ -133,6 +146,7 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
         reloader.watch(context)
     door = Door(reactor, server.http_addr, site, context, reuse_port=server.reuse_port)
     door.setServiceParent(services)
+    readiness.setServiceParent(services)  # it stops first
 
 
 def _access(
@@ -151,12 +165,30 @@ def _access(
     return access
 
 
+def _certificates(config: ServerConfig) -> dict[str, Path | None]:
+    """Return the files of certificates by the keys of the configuration that name them."""
+    trust = config.trust_service
+    files = {
+        "server.tls_cert_file": config.server.tls_cert_file,
+        "server.client_ca_file": config.server.client_ca_file,
+        "storage.tls_ca_file": config.storage.tls_ca_file,
+        "storage.client_cert_file": config.storage.client_cert_file,
+    }
+    if not isinstance(trust, LocalTrust):
+        files["trust_service.tls_ca_file"] = trust.tls_ca_file
+        files["trust_service.tls_client_cert"] = trust.tls_client_cert
+    if config.auth is not None:
+        files["auth.options.rootcertbundle"] = config.auth.options.rootcertbundle
+    return files
+
+
 def _store(
-    config: ServerConfig, reactor: Any, services: MultiService
+    config: ServerConfig, reactor: Any, services: MultiService, metrics: ServerMetrics
 ) -> tuple[IMetadataStore, Checks]:
-    """Return the store, and what else there is to watch about it."""
+    """Return the store, and how to check it."""
     if config.storage.backend == "memory":
-        return MemoryMetadataStore(reactor), {}
+        memory = metrics.measure_store(MemoryMetadataStore(reactor))
+        return memory, {"DB operational": memory.check}
     engine, threads = open_database(
         database_settings(config.storage),
         SERVER,
@@ -164,13 +196,21 @@ def _store(
         services,
         partial(daemon.give_up, reactor),
     )
+    metrics.pools.watch("database", threads)
+    metrics.watch_database(partial(connections_in_use, engine))
     store = SQLMetadataStore(engine, threads, reactor)
+    cached = CachedMetadataStore(metrics.measure_store(store), CACHED_BYTES)
+    metrics.watch_cache(cached, CACHED_BYTES)
     writable = partial(store.check_writable, tuf_files)
-    return CachedMetadataStore(store, CACHED_BYTES), {"DB writable": writable}
+    return cached, {"DB operational": cached.check, WRITABLE: writable}
 
 
 def _signer(
-    config: ServerConfig, reactor: Any, services: MultiService, reloader: Reloader
+    config: ServerConfig,
+    reactor: Any,
+    services: MultiService,
+    reloader: Reloader,
+    metrics: ServerMetrics,
 ) -> ISigner:
     trust = config.trust_service
     if isinstance(trust, LocalTrust):
@@ -179,4 +219,5 @@ def _signer(
     reloader.watch(context)
     connections = SignerConnections(reactor, trust.hostname, trust.port, context)
     connections.setServiceParent(services)
+    metrics.watch_connections(lambda: connections.usable)
     return RemoteSigner(connections, trust.key_algorithm, trust.timeout, reactor)

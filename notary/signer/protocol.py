@@ -56,6 +56,7 @@ class SignerProtocol(WireProtocol):
                 number=MAX_CONNECTIONS,
             )
             self._refused = True
+            self.factory.refused["connections"] += 1
             self.transport.abortConnection()
             return
         super().connectionMade()
@@ -77,6 +78,7 @@ class SignerProtocol(WireProtocol):
             protocol=ALPN.decode(),
         )
         self._refused = True
+        self.factory.refused["protocol"] += 1
         self.transport.abortConnection()
 
     def message_received(self, data: bytes) -> None:
@@ -155,6 +157,7 @@ class SignerProtocol(WireProtocol):
         if self._peer is not None:
             self._log.info("disconnected: {peer}", peer=self._peer)
         elif not self._refused and not reason.check(ConnectionDone, ConnectionAborted):
+            self.factory.refused["handshake"] += 1
             self._log.warn(
                 "refused {peer}: {reason}",
                 peer=self._address,
@@ -177,6 +180,8 @@ class SignerFactory(_Factory):
 
     Attributes:
         connections: those that are open.
+        refused: how many were refused, by what was wrong: too many ``connections``, another
+            ``protocol``, a ``handshake`` that failed.
     """
 
     noisy = False
@@ -185,6 +190,7 @@ class SignerFactory(_Factory):
         self._calls = calls
         self._clock = clock
         self.connections = Connections(clock)
+        self.refused = dict.fromkeys(("connections", "protocol", "handshake"), 0)
 
     def buildProtocol(self, addr: IAddress | None) -> SignerProtocol:
         """Serve one more connection."""

@@ -11,20 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from notary import daemon
+from notary import __version__, daemon
 from notary.check.running import log_concerns, run
 from notary.config import ConfigError, SignerConfig, load_signer_config
 from notary.config.values import ListenAddress
 from notary.door import Door
 from notary.observe.debug.addresses import NotLoopbackError, loopback_address
 from notary.observe.debug.server import debug_site
+from notary.observe.health import Health, Readiness
+from notary.observe.pages import Pages
+from notary.observe.site import watching_site
 from notary.reloading import Reloader
 from notary.settings import database_settings
-from notary.signer.calls import Calls
 from notary.signer.check import check, check_files
 from notary.signer.main import SWITCHES
+from notary.signer.metrics import PREFIX, SignerMetrics
 from notary.signer.passphrases import PassphraseError, Passphrases, variable
 from notary.signer.process import ProtectionError, protect_memory
 from notary.signer.protocol import SignerFactory
@@ -35,7 +39,7 @@ from notary.storage.interfaces import StorageError
 from notary.storage.keys.interfaces import IKeyStore
 from notary.storage.keys.memory import MemoryKeyStore
 from notary.storage.keys.sql import SQLKeyStore
-from notary.storage.opening import bootstrap_database, open_database
+from notary.storage.opening import bootstrap_database, connections_in_use, open_database
 from notary.storage.threads import WorkerThreads
 from notary.tls import KeyPair, ServerContext, TLSError
 
@@ -107,7 +111,9 @@ def build(
     server = config.server
     cryptography = WorkerThreads(reactor, "cryptography", CRYPTOGRAPHY_THREADS)
     cryptography.setServiceParent(services)
-    store = _store(config, reactor, services)
+    metrics = SignerMetrics(__version__, reactor)
+    metrics.pools.watch("cryptography", cryptography)
+    store = _store(config, reactor, services, metrics)
     alias = config.storage.default_alias
     if config.storage.backend == "memory":
         # Such keys are gone before anybody could need their passphrase again.
@@ -115,13 +121,44 @@ def build(
     passphrases = Passphrases(environ, directory)
     passphrases.passphrase(alias)
     vault = KeyVault(store, passphrases, alias, cryptography.run, reactor)
-    factory = SignerFactory(Calls(vault), reactor)
+    factory = SignerFactory(metrics.measured_calls(vault), reactor)
+    metrics.watch_connections(factory)
+    readiness = _watch(config, vault, metrics, reactor, services)
     factory.connections.setServiceParent(services)
     pair = KeyPair(server.tls_cert_file, server.tls_key_file)
     context = ServerContext(pair, server.client_ca_file, [ALPN])
     reloader.watch(context)
     door = Door(reactor, server.grpc_addr, factory, context, reuse_port=server.reuse_port)
     door.setServiceParent(services)
+    if readiness is not None:
+        readiness.setServiceParent(services)  # it stops first
+
+
+def _watch(
+    config: SignerConfig,
+    vault: KeyVault,
+    metrics: SignerMetrics,
+    reactor: Any,
+    services: MultiService,
+) -> Readiness | None:
+    """Listen where health and metrics are asked for, if anywhere; return what keeps them fresh."""
+    server, storage = config.server, config.storage
+    if server.metrics_addr is None:
+        return None
+    metrics.watch_certificates(
+        {
+            "server.tls_cert_file": server.tls_cert_file,
+            "server.client_ca_file": server.client_ca_file,
+            "storage.tls_ca_file": storage.tls_ca_file,
+            "storage.client_cert_file": storage.client_cert_file,
+        }
+    )
+    health = Health({"Keys operational": lambda: Deferred.fromCoroutine(vault.check())}, reactor)
+    readiness = Readiness(health, reactor)
+    metrics.watch_readiness(readiness)
+    site = watching_site(PREFIX, Pages(health, readiness, metrics.registry), reactor)
+    Door(reactor, server.metrics_addr, site, None).setServiceParent(services)
+    return readiness
 
 
 def _protect_memory(debug: bool) -> None:
@@ -137,7 +174,9 @@ def _protect_memory(debug: bool) -> None:
         ) from error
 
 
-def _store(config: SignerConfig, reactor: Any, services: MultiService) -> IKeyStore:
+def _store(
+    config: SignerConfig, reactor: Any, services: MultiService, metrics: SignerMetrics
+) -> IKeyStore:
     if config.storage.backend == "memory":
         return MemoryKeyStore()
     engine, threads = open_database(
@@ -147,4 +186,6 @@ def _store(config: SignerConfig, reactor: Any, services: MultiService) -> IKeySt
         services,
         partial(daemon.give_up, reactor),
     )
+    metrics.pools.watch("database", threads)
+    metrics.watch_database(partial(connections_in_use, engine))
     return SQLKeyStore(engine, threads, reactor)

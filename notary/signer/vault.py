@@ -70,6 +70,11 @@ class KeyVault:
         alias: which of the passphrases encrypts new keys.
         run_in_thread: calls a function with arguments where it may take its time.
         clock: tells when an open key has to be forgotten.
+
+    Attributes:
+        made: how many keys were made.
+        hits: how often a key that was needed was open already.
+        misses: how often it was not.
     """
 
     _log = Logger()
@@ -91,6 +96,14 @@ class KeyVault:
         self._opening: Shared[OpenKey] = Shared()
         self._creating: Shared[PublicKey] = Shared()
         self._deletions = 0
+        self.made = 0
+        self.hits = 0
+        self.misses = 0
+
+    @property
+    def open_keys(self) -> int:
+        """How many keys are open."""
+        return len(self._open)
 
     async def create_key(self, gun: str, role: str, algorithm: str) -> PublicKey:
         """Return a key that never signed: one that was made for the same, or else a new one.
@@ -117,6 +130,7 @@ class KeyVault:
             await self._run_in_thread(self._make, gun, role, algorithm),
         )
         await self._store.add(sealed)
+        self.made += 1
         self._open[sealed.key_id] = OpenKey(gun, role, private, used=False)
         return private.public
 
@@ -192,7 +206,10 @@ class KeyVault:
     async def _held(self, key_id: str, sealed: SealedKey | None = None) -> OpenKey:
         held = self._open.get(key_id)
         if held is None:
+            self.misses += 1
             held = await self._opening.run(key_id, lambda: self._unlock(key_id, sealed))
+        else:
+            self.hits += 1
         return held
 
     async def _unlock(self, key_id: str, sealed: SealedKey | None) -> OpenKey:

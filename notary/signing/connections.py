@@ -74,6 +74,11 @@ class SignerConnections(Service):
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{host}:{self._port}"
 
+    @property
+    def usable(self) -> int:
+        """How many connections there are on which the signer answers."""
+        return len(self._usable)
+
     def startService(self) -> None:
         """Begin to connect."""
         super().startService()

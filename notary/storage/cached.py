@@ -25,12 +25,33 @@ class CachedMetadataStore:
     Args:
         store: where the files are.
         max_bytes: how much memory they may take, about; no single file takes more than an eighth.
+
+    Attributes:
+        hits: how many files that were asked for by checksum were in memory.
+        misses: how many were not.
     """
 
     def __init__(self, store: IMetadataStore, max_bytes: int) -> None:
         self._store = store
         self._largest = max_bytes // _LARGEST_SHARE
-        self._files: LRUCache[_Key, StoredFile] = LRUCache(max_bytes, _size)
+        self._files = _Files(max_bytes, _size)
+        self.hits = 0
+        self.misses = 0
+
+    @property
+    def evictions(self) -> int:
+        """How many files had to make room for others."""
+        return self._files.evictions
+
+    @property
+    def bytes_held(self) -> float:
+        """How much memory the files take, about."""
+        return self._files.currsize
+
+    @property
+    def files_held(self) -> int:
+        """How many files there are in memory."""
+        return len(self._files)
 
     def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_checksum`."""
@@ -39,8 +60,11 @@ class CachedMetadataStore:
     async def _by_checksum(self, gun: str, role: str, checksum: str) -> StoredFile:
         file = self._files.get((gun, role, checksum))
         if file is None:
+            self.misses += 1
             file = await self._store.by_checksum(gun, role, checksum)
             self._remember(gun, file)
+        else:
+            self.hits += 1
         return file
 
     def by_checksums(
@@ -58,6 +82,8 @@ class CachedMetadataStore:
             if (gun, role, checksum) in self._files
         }
         unknown = {role: checksums[role] for role in checksums.keys() - files.keys()}
+        self.hits += len(files)
+        self.misses += len(unknown)
         if unknown:
             ahead = set(ahead) - files.keys()
             found = await self._store.by_checksums(gun, unknown, ahead)
@@ -118,6 +144,17 @@ class CachedMetadataStore:
     def check(self) -> Deferred[None]:
         """See `IMetadataStore.check`."""
         return self._store.check()
+
+
+class _Files(LRUCache[_Key, StoredFile]):
+    """Counts what it drops for want of room."""
+
+    evictions = 0
+
+    def popitem(self) -> tuple[_Key, StoredFile]:
+        """See `LRUCache.popitem`."""
+        self.evictions += 1
+        return super().popitem()
 
 
 def _size(file: StoredFile) -> int:

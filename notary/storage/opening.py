@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import attrs
-from sqlalchemy import Engine
+from sqlalchemy import Engine, QueuePool
 from twisted.application.internet import backoffPolicy
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, fail
@@ -109,6 +109,11 @@ def bootstrap_database(settings: DatabaseSettings, migrations: Migrations) -> No
         bootstrap(engine, migrations)
     finally:
         engine.dispose()
+
+
+def connections_in_use(engine: Engine) -> int:
+    """Return how many connections to a database are in use at the moment."""
+    return cast(QueuePool, engine.pool).checkedout()
 
 
 class DatabaseThreads(WorkerThreads):

@@ -45,10 +45,11 @@ class QueueLimits:
 
 @attrs.define(eq=False)
 class _Job:
-    """Work, who waits for it, and until when it may be given up."""
+    """Work, who waits for it, since when, and until when it may be given up."""
 
     work: Callable[[], Any]
     waiting: Deferred[Any]
+    since: float
     patience: IDelayedCall | None = None
 
 
@@ -60,20 +61,30 @@ class WorkerThreads(Service):
         name: tells these threads from others in logs and debuggers.
         size: how many jobs run at a time; more of them wait for their turn.
         limits: of their queue; None for no limits.
+
+    Attributes:
+        size: how many jobs run at a time.
+        busy: how many run now.
+        refused: how many were given up before they began.
+        on_begin: called with the seconds that a job has waited, when it begins.
+        on_end: called with the seconds that a job took, when its result is there.
     """
 
     _log = Logger()
+    on_begin: Callable[[float], object] | None = None
+    on_end: Callable[[float], object] | None = None
 
     def __init__(
         self, reactor: Any, name: str, size: int, limits: QueueLimits | None = None
     ) -> None:
         self._reactor = reactor
         self._label = name
-        self._size = size
+        self.size = size
         self._limits = limits
         self._pool = ThreadPool(minthreads=0, maxthreads=size, name=name)
         self._queue: deque[_Job] = deque()
-        self._busy = 0
+        self.busy = 0
+        self.refused = 0
         self._all_done: Deferred[None] = Deferred()
 
     def startService(self) -> None:
@@ -107,14 +118,19 @@ class WorkerThreads(Service):
         if not self.running:
             return fail(ThreadsStoppedError(f"the {self._label} threads are not running"))
         waiting: Deferred[_T] = Deferred()
-        job = _Job(partial(function, *args, **kwargs), waiting)
-        if self._busy < self._size:
+        job = _Job(partial(function, *args, **kwargs), waiting, self._reactor.seconds())
+        if self.busy < self.size:
             self._begin(job)
         elif self._limits is not None and len(self._queue) >= self._limits.jobs:
             return fail(self._busy_error(f"{len(self._queue)} jobs wait already"))
         else:
             self._enqueue(job)
         return waiting
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a thread."""
+        return len(self._queue)
 
     def _enqueue(self, job: _Job) -> None:
         self._queue.append(job)
@@ -129,15 +145,19 @@ class WorkerThreads(Service):
         self._tell_if_all_done()
 
     def _busy_error(self, reason: str) -> ThreadsBusyError:
+        self.refused += 1
         return ThreadsBusyError(f"the {self._label} threads are busy, and {reason}")
 
     def _begin(self, job: _Job) -> None:
-        self._busy += 1
+        self.busy += 1
         if job.patience is not None:
             job.patience.cancel()
+        began = self._reactor.seconds()
+        if self.on_begin is not None:
+            self.on_begin(began - job.since)
         done = deferToThreadPool(self._reactor, self._pool, job.work)
         done.addBoth(self._deliver, job.waiting).addErrback(self._report)
-        done.addCallback(lambda _: self._finish_job())
+        done.addCallback(lambda _: self._finish_job(began))
 
     def _deliver(self, result: Any, waiting: Deferred[Any]) -> Failure | None:
         """Hand the result to whoever still waits; a failure nobody waits for is returned."""
@@ -153,12 +173,14 @@ class WorkerThreads(Service):
             reason=failure.getErrorMessage(),
         )
 
-    def _finish_job(self) -> None:
-        self._busy -= 1
+    def _finish_job(self, began: float) -> None:
+        self.busy -= 1
+        if self.on_end is not None:
+            self.on_end(self._reactor.seconds() - began)
         if self._queue:
             self._begin(self._queue.popleft())
         self._tell_if_all_done()
 
     def _tell_if_all_done(self) -> None:
-        if not self.running and not self._busy and not self._queue and not self._all_done.called:
+        if not self.running and not self.busy and not self._queue and not self._all_done.called:
             self._all_done.callback(None)

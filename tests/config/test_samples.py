@@ -13,7 +13,7 @@ from notary.config.server import RemoteTrust
 from tests.config.conftest import Load
 
 REPOSITORY = Path(__file__).parents[2]
-SAMPLES = sorted(path.name for path in (REPOSITORY / "conf").glob("*.json"))
+SAMPLES = sorted(path.name for path in (REPOSITORY / "conf").glob("s*-*.json"))
 LOADERS = {"server": load_server_config, "signer": load_signer_config}
 
 GO_SERVER = {

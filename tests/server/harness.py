@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any, TypeVar, cast
 
 import attrs
+from prometheus_client import generate_latest
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -20,12 +21,14 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
-from notary.observe.metrics import RequestMetrics
+from notary.observe.health import Health, Readiness
+from notary.observe.pages import Pages
 from notary.server.access.control import OpenAccess
 from notary.server.access.interfaces import IAccess
 from notary.server.api import API, Policy
 from notary.server.caching import CacheControl
 from notary.server.http import NotarySite
+from notary.server.metrics import ServerMetrics
 from notary.server.publishing import Publishing
 from notary.signing.interfaces import ISigner
 from notary.signing.local import LocalSigner
@@ -173,7 +176,8 @@ class Service:
     signer: SwitchedSigner
     outermost: ISigner
     publishing: Publishing
-    metrics: RequestMetrics
+    watching: ServerMetrics
+    readiness: Readiness
     api: API
     site: NotarySite
     threads: list[Callable[..., Any]]
@@ -204,18 +208,41 @@ class Service:
             return maybeDeferred(function, *args)
 
         publishing = Publishing(store, signer, clock, run_in_thread, MAX_STEP)
-        metrics = RequestMetrics()
+        watching = ServerMetrics("1.2.3", cast(IReactorTime, clock), run_in_thread)
+        metrics = watching.requests
+        checks = {"DB operational": store.check, "Trust operational": signer.check}
+        health = Health(checks, cast(IReactorTime, clock))
+        readiness = Readiness(health, cast(IReactorTime, clock))
+        watching.watch_readiness(readiness)
+        pages = Pages(health, readiness, watching.registry)
         policy = Policy(
             gun_prefixes,
             current or CacheControl(300, must_revalidate=True),
             consistent or CacheControl(2_592_000),
         )
         access = make_access(cast(IReactorTime, clock))
-        api = API(store, signer, publishing, policy, metrics, clock, access)
+        lifetimes = watching.lifetimes
+        api = API(store, signer, publishing, policy, metrics, lifetimes, pages, clock, access)
         site = NotarySite(
             api.app.resource(), cast(IReactorTime, clock), metrics, max_body, access.believes
         )
-        return cls(clock, store, keys, switched, signer, publishing, metrics, api, site, threads)
+        return cls(
+            clock,
+            store,
+            keys,
+            switched,
+            signer,
+            publishing,
+            watching,
+            readiness,
+            api,
+            site,
+            threads,
+        )
+
+    def metrics_text(self) -> str:
+        """The metrics as a scrape sees them."""
+        return generate_latest(self.watching.registry).decode()
 
     def connect(self, host: str = "192.168.1.1") -> Connection:
         return Connection(self.site, host)

@@ -44,7 +44,7 @@ def connection(service: Service) -> Connection:
 def answered_requests(service: Service) -> dict[str, float]:
     """How many requests were counted, by operation, method and status."""
     counted = {}
-    for line in service.metrics.render().decode().splitlines():
+    for line in service.metrics_text().splitlines():
         if line.startswith("notary_server_http_requests_total{"):
             labels, count = line.rsplit(" ", 1)
             values = dict(part.split("=") for part in labels.split("{")[1][:-1].split(","))
@@ -272,7 +272,7 @@ class TestLog:
         with capturedLogs() as events:
             service.outermost.let_go()
         assert events[-1]["http.response.duration"] == "1250.000ms"
-        assert b'microseconds_sum{operation="UpdateTUF"} 1.25e+06' in service.metrics.render()
+        assert 'microseconds_sum{operation="UpdateTUF"} 1.25e+06' in service.metrics_text()
 
     def test_an_answer_that_is_about_no_collection_names_none(self, service: Service) -> None:
         with capturedLogs() as events:
@@ -355,7 +355,7 @@ class TestMetrics:
         _, body = multipart({})
         service.ask("POST", base(), body, Content_Type="text/plain")
         sent = len(service.ask("POST", base(), body, Content_Type="text/plain").body)
-        text = service.metrics.render().decode()
+        text = service.metrics_text()
         assert f'request_size_bytes_sum{{operation="UpdateTUF"}} {2.0 * len(body)}' in text
         assert f'response_size_bytes_sum{{operation="UpdateTUF"}} {2.0 * sent}' in text
 

@@ -155,3 +155,18 @@ async def test_the_least_recently_used_goes_first(
     assert behind.asked == asked
     await store.by_checksum(GUN, "root", files[0].sha256)
     assert behind.asked == asked + 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_counts_what_it_finds_and_drops(
+    store: CachedMetadataStore, behind: CountingStore
+) -> None:
+    files = [NewFile(f"targets/{number}", 1, bytes([number]) * 8_000) for number in range(9)]
+    await behind.publish(GUN, files, 0)
+    for file in files:
+        await store.by_checksum(GUN, file.role, file.sha256)
+    assert (store.hits, store.misses, store.evictions, store.files_held) == (0, 9, 1, 8)
+    assert 8 * 8_000 < store.bytes_held <= MAX_BYTES
+    await store.by_checksum(GUN, files[-1].role, files[-1].sha256)
+    await store.by_checksums(GUN, {each.role: each.sha256 for each in (files[0], files[-1])})
+    assert (store.hits, store.misses) == (2, 10)

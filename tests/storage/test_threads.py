@@ -243,3 +243,25 @@ class TestQueue:
         assert not stopped.called
         go_on.set()
         await stopped
+
+
+@ensureDeferred
+async def test_tells_how_busy_it_is() -> None:
+    threads = WorkerThreads(
+        cast(IReactorFromThreads, reactor), "worker", 1, QueueLimits(jobs=1, seconds=SECONDS)
+    )
+    threads.startService()
+    waits: list[float] = []
+    durations: list[float] = []
+    threads.on_begin, threads.on_end = waits.append, durations.append
+    go_on = Event()
+    first, second = (threads.run(go_on.wait, SECONDS) for _ in range(2))
+    with pytest.raises(ThreadsBusyError):
+        await threads.run(go_on.wait)
+    assert (threads.size, threads.busy, threads.waiting, threads.refused) == (1, 1, 1, 1)
+    go_on.set()
+    await gatherResults([first, second])
+    await threads.stopService()
+    assert (threads.busy, threads.waiting, threads.refused) == (0, 0, 1)
+    assert len(waits) == len(durations) == 2
+    assert waits[1] >= waits[0] >= 0
