@@ -7,7 +7,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,8 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 
 from notary import __version__
+from notary.observe.journal import goes_to_journal
+from notary.observe.levels import LogThreshold
 from notary.observe.logs import FORMATS, daemon_log, log_observer
 from notary.reloading import Reloader
 from notary.signals import Signals
@@ -48,10 +50,11 @@ class Daemon(MultiService):
 
     Args:
         options: its command line.
-        level: the least severe level that is logged.
+        level: the least severe level that is logged at first.
         reactor: runs them.
 
     Attributes:
+        log_level: the present one: SIGUSR1 asks for more detail, SIGUSR2 for less.
         reloader: takes in files anew that change, and all of them on SIGHUP.
     """
 
@@ -60,12 +63,23 @@ class Daemon(MultiService):
         self._reactor = reactor
         self._waiting_for: Deferred[object] = Deferred()
         self._systemd = Systemd(reactor, os.environ)
+        self.log_level = LogThreshold(level)
         self.reloader = Reloader(reactor)
-        reload = partial(self._systemd.reload, self.reloader.reload)
-        # It stops last: without it, SIGHUP would end a daemon that stops.
-        Signals(reactor, {signal.SIGHUP: reload}).setServiceParent(self)
+        actions: dict[signal.Signals, Callable[[], object]] = {
+            signal.SIGHUP: partial(self._systemd.reload, self.reloader.reload),
+            signal.SIGUSR1: self.log_level.more,
+            signal.SIGUSR2: self.log_level.less,
+        }
+        # They stop last: without this, these signals would end a daemon that stops.
+        Signals(reactor, actions).setServiceParent(self)
         self.reloader.setServiceParent(self)
-        self._observer = log_observer(daemon_log(options.parent or {}), options["logf"], level)
+        stream = daemon_log(options.parent or {})
+        self._observer = log_observer(
+            stream,
+            options["logf"],
+            self.log_level,
+            journal=goes_to_journal(stream, os.environ),
+        )
 
     def setServiceParent(self, parent: Any) -> None:
         """Become part of an application, whose log `twistd` then writes as ours."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
+from notary import request_id
 from notary.sharing import Shared, shield
 from tests.server.harness import log_lines, result_of
 
@@ -122,3 +125,40 @@ class TestShared:
         with log_lines() as lines:
             self.jobs[0].errback(ValueError("why"))
         assert lines == [f"{LOGGED} why"]
+
+
+class TestContexts:
+    """Who waits goes on for its own request, whoever's work it is that it waits for."""
+
+    def waiting(self, begin: Callable[[], Deferred[int]]) -> list[str]:
+        """The IDs in which two waiters go on, when another request's reactor turn ends it."""
+        seen: list[str] = []
+        for name in ("first", "second"):
+            with request_id.serving(name):
+                begin().addCallback(lambda _: seen.append(request_id.current()))
+        return seen
+
+    def test_of_shared_work(self) -> None:
+        shared: Shared[int] = Shared()
+        job: Deferred[int] = Deferred()
+        worked: list[str] = []
+
+        async def work() -> int:
+            result = await job
+            worked.append(request_id.current())
+            return result
+
+        seen = self.waiting(lambda: shared.run("key", work))
+        with request_id.serving("third"):
+            job.callback(1)
+        assert seen == ["first", "second"]
+        assert worked == ["first"]
+
+    def test_of_shielded_work(self) -> None:
+        jobs = [Deferred[int](), Deferred[int]()]
+        left = iter(jobs)
+        seen = self.waiting(lambda: shield(next(left)))
+        with request_id.serving("third"):
+            for job in jobs:
+                job.callback(1)
+        assert seen == ["first", "second"]

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from functools import lru_cache
+from json import JSONEncoder
 from typing import Any, TextIO, cast
 
-from structlog.processors import JSONRenderer, LogfmtRenderer
+from structlog.processors import LogfmtRenderer
 from twisted.logger import (
     FilteringLogObserver,
-    ILogFilterPredicate,
     ILogObserver,
     LogEvent,
     LogLevel,
-    LogLevelFilterPredicate,
     formatEvent,
 )
 from twisted.python.logfile import LogFile
-from zope.interface import implementer, provider
+from zope.interface import provider
 
-LEVELS = {
-    "debug": LogLevel.debug,
-    "info": LogLevel.info,
-    "warning": LogLevel.warn,
-    "error": LogLevel.error,
-    "fatal": LogLevel.critical,
-    "panic": LogLevel.critical,
-}
-"""Twisted's level for each that a configuration may name."""
+from notary import request_id
+from notary.observe.journal import PRIORITIES
+from notary.observe.levels import LogThreshold
 
 FORMATS = ("json", "logfmt")
+
+FIELDS = frozenset({"gun", "role", "key_id", "operation"})
+"""Values of an event that become fields of its line, besides all whose names have a dot in them.
+
+Other values are only for the message. ``level``, ``msg``, ``time``, ``error`` and ``traceback`` are
+what an event always has, and cannot be given.
+"""
+
+REQUEST_ID = "http.request.id"
+"""The field with the ID of the request that is being served."""
+
+MAX_FIELD = 1024
+"""Characters of a field that are written."""
+
+MAX_MESSAGE = 8192
+"""Characters that are written of a message, an error or the end of a traceback."""
 
 _NAMES = {
     LogLevel.debug: "debug",
@@ -40,9 +49,10 @@ _NAMES = {
     LogLevel.error: "error",
     LogLevel.critical: "fatal",
 }
-_OURS = "notary"
-_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_OWN_KEYS = ("level", "msg", "time")
+_FIRST_KEYS = ("level", "msg", "time")
+
+_to_json = JSONEncoder(sort_keys=True).encode
+_to_logfmt = LogfmtRenderer(key_order=_FIRST_KEYS, drop_missing=True, bool_as_flag=False)
 
 
 def daemon_log(twistd_options: Mapping[str, Any]) -> TextIO:
@@ -59,64 +69,80 @@ def daemon_log(twistd_options: Mapping[str, Any]) -> TextIO:
     return cast(TextIO, LogFile.fromFullPath(name or "twistd.log"))
 
 
-def log_observer(stream: TextIO, log_format: str, level: str) -> ILogObserver:
+def log_observer(
+    stream: TextIO, log_format: str, threshold: LogThreshold, *, journal: bool = False
+) -> ILogObserver:
     """Return an observer that writes events to a stream.
 
     Args:
         stream: where the lines go.
         log_format: ``json`` or ``logfmt``.
-        level: the least of the `LEVELS` to be written. What Twisted itself says at info counts as
-            debug.
+        threshold: which events are written.
+        journal: whether lines begin with their priority and have no time, which systemd's journal
+            has itself.
     """
-    render: Callable[[Any, str, dict[str, Any]], str | bytes] = (
-        JSONRenderer(sort_keys=True, default=str)
-        if log_format == "json"
-        else LogfmtRenderer(key_order=_OWN_KEYS)
-    )
+    render: Callable[[dict[str, Any]], str] = _json if log_format == "json" else _logfmt
 
     @provider(ILogObserver)
     def write(event: LogEvent) -> None:
-        line = render(None, "", _fields(event))
-        stream.write(f"{_one_line(line if isinstance(line, str) else line.decode())}\n")
+        fields = _fields(event)
+        prefix = ""
+        if journal:
+            del fields["time"]
+            prefix = f"<{PRIORITIES[fields['level']]}>"
+        stream.write(f"{prefix}{render(fields)}\n")
         stream.flush()
 
-    return FilteringLogObserver(write, [_LevelPredicate(LEVELS[level])])
+    return FilteringLogObserver(write, [threshold])
 
 
-@implementer(ILogFilterPredicate)
-class _LevelPredicate:
-    """Lets events of a level or above through, and Twisted's own only one level higher."""
-
-    def __init__(self, level: Any) -> None:
-        self._ours = LogLevelFilterPredicate(level)
-        self._others = LogLevelFilterPredicate(LogLevel.warn if level is LogLevel.info else level)
-
-    def __call__(self, event: LogEvent) -> Any:
-        ours = str(event.get("log_namespace", "")).startswith(_OURS)
-        return (self._ours if ours else self._others)(event)
+def _json(fields: dict[str, Any]) -> str:
+    # All that is not ASCII is escaped already.
+    return _to_json(fields).replace("\x7f", "\\u007f")
 
 
-def _one_line(line: str) -> str:
-    """Escape what a terminal or a reader of lines could take for more than text."""
-    return _CONTROL_CHARACTERS.sub(lambda match: ascii(match.group())[1:-1], line)
+def _logfmt(fields: dict[str, Any]) -> str:
+    """Escape, on the whole line, what a terminal or a reader could take for more than text."""
+    line = _to_logfmt(None, "", fields)
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
 
 
 def _fields(event: LogEvent) -> dict[str, Any]:
-    time = datetime.fromtimestamp(event["log_time"], timezone.utc)
     fields: dict[str, Any] = {
         "level": _NAMES.get(event["log_level"], "info"),
-        "msg": formatEvent(event),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "msg": _text(_message(event), MAX_MESSAGE),
+        "time": _time(int(event["log_time"])),
     }
+    served = request_id.current()
+    if served:
+        fields[REQUEST_ID] = served
     failure = event.get("log_failure")
     if failure is not None:
-        fields["error"] = failure.getErrorMessage()
-        fields["traceback"] = failure.getTraceback()
+        fields["error"] = _text(failure.getErrorMessage(), MAX_MESSAGE)
+        fields["traceback"] = _text(failure.getTraceback()[-MAX_MESSAGE:], MAX_MESSAGE)
     for name, value in event.items():
-        if _is_field(name) and name not in fields:
-            fields[name] = value if isinstance(value, (int, float)) else str(value)
+        if "." in name or name in FIELDS:
+            number = isinstance(value, (int, float))
+            fields[name] = value if number else _text(str(value), MAX_FIELD)
     return fields
 
 
-def _is_field(name: str) -> bool:
-    return name == "gun" or name.startswith("http.")
+def _message(event: LogEvent) -> str:
+    text = event.get("log_format")
+    if isinstance(text, str) and "{" not in text and "}" not in text:
+        return text
+    return formatEvent(event)
+
+
+def _text(text: str, limit: int) -> str:
+    """Return a text that is not too long and has an encoding, which lone surrogates have not."""
+    if len(text) > limit:
+        text = f"{text[:limit]}..."
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+@lru_cache(maxsize=2)
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -16,6 +16,7 @@ from twisted.web.http import INTERNAL_SERVER_ERROR, NOT_MODIFIED, SERVICE_UNAVAI
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
 
+from notary import request_id
 from notary.observe.metrics import RequestMetrics
 from notary.observe.pages import Page, Pages
 from notary.server.access.interfaces import IAccess, Need
@@ -274,16 +275,11 @@ class API:
         return render_error(request, APIError(METADATA_NOT_FOUND))
 
     @app.handle_errors(Exception)
-    def failed(self, request: IRequest, failure: Failure) -> bytes:
+    def failed(self, request: Any, failure: Failure) -> bytes:
         """Answer a request that something was wrong with."""
         error = api_error(failure.value or failure)
-        if error.code.status == INTERNAL_SERVER_ERROR:
-            uri = request.uri.decode(errors="replace")
-            _log.failure("{uri} failed", failure, LogLevel.error, uri=uri)
-        elif error.code.status == SERVICE_UNAVAILABLE:
-            _log.error("{reason}", reason=failure.getErrorMessage())
-        else:
-            _log.info("{reason}", reason=failure.getErrorMessage())
+        with request_id.serving(request.request_id):
+            _log_failure(request, failure, error.code.status)
         return render_error(request, error)
 
 
@@ -291,3 +287,13 @@ def _render_page(request: IRequest, page: Page) -> bytes:
     request.setResponseCode(page.status)
     request.setHeader("Content-Type", page.content_type)
     return page.body
+
+
+def _log_failure(request: Any, failure: Failure, status: int) -> None:
+    if status == INTERNAL_SERVER_ERROR:
+        uri = request.uri.decode(errors="replace")
+        _log.failure("{uri} failed", failure, LogLevel.error, uri=uri)
+    elif status == SERVICE_UNAVAILABLE:
+        _log.error("{reason}", reason=failure.getErrorMessage())
+    else:
+        _log.info("{reason}", reason=failure.getErrorMessage())

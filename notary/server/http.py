@@ -13,12 +13,15 @@ from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from notary import request_id
 from notary.draining import Connections
 from notary.observe.metrics import RequestMetrics
 from notary.server.answers import JSON, render_error
 from notary.server.channel import NotaryChannel
 from notary.server.errors import INVALID_GUN, UPLOAD_TOO_LARGE, APIError
 from notary.server.headers import header
+from notary.server.remote import Networks
+from notary.server.request_log import request_fields
 
 IDLE_TIMEOUT = 60
 """Seconds after which a connection on which nothing happens is closed."""
@@ -27,10 +30,9 @@ NO_OPERATION = "NotFound"
 
 _ORIGIN = re.compile(rb"\Ahttps?://[^/]*/?", re.IGNORECASE)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_IPV4_MAPPED = "::ffff:"
 _ABORT_RESPONSE = (
     b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n"
-    b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n%b"
+    b"Content-Type: %b\r\nContent-Length: %d\r\nX-Request-ID: %b\r\n\r\n%b"
 )
 
 
@@ -44,7 +46,8 @@ class NotaryRequest(Request):
     Attributes:
         operation: what was asked for, for logs and metrics.
         gun: the collection it is about, if any.
-        user: who makes it, if its token says so.
+        user: whose access token came with it, if any.
+        request_id: tells it from all others: what the client chose, if that is sane.
         started: when its headers were complete, in the reactor's seconds.
         received: bytes of its body.
     """
@@ -52,7 +55,8 @@ class NotaryRequest(Request):
     channel: Any
     operation = NO_OPERATION
     gun: str | None = None
-    user: str | None = None  # type: ignore[assignment]
+    user: str | None = None  # type: ignore[assignment]  # Twisted keeps that of Basic here
+    request_id = ""
     started = 0.0
     received = 0
     _too_large = False
@@ -62,6 +66,9 @@ class NotaryRequest(Request):
     def gotLength(self, length: int | None) -> None:
         """Make room for the body, if it does not say itself that it is too large."""
         self.started = self.channel.site.clock.seconds()
+        given = header(self, b"X-Request-ID")
+        self.request_id = given if request_id.is_sane(given) else request_id.new()
+        self.setHeader(b"X-Request-ID", self.request_id.encode())
         self._too_large = length is not None and length > self.channel.site.max_body
         self._unwanted = length != 0 and not self.channel.site.wants_body(self)
         super().gotLength(0 if self._too_large or self._unwanted else length)
@@ -89,6 +96,10 @@ class NotaryRequest(Request):
         """
         if self._aborted:
             return
+        with request_id.serving(self.request_id):
+            self._process()
+
+    def _process(self) -> None:
         self.path = _ORIGIN.sub(b"/", self.path)
         if self._too_large:
             self._refuse(self._size_error())
@@ -112,7 +123,9 @@ class NotaryRequest(Request):
     def _abort(self) -> None:
         self._aborted = True
         error = self._size_error()
-        self.channel.write(_ABORT_RESPONSE % (JSON.encode(), len(error.body), error.body))
+        self.channel.write(
+            _ABORT_RESPONSE % (JSON.encode(), len(error.body), self.request_id.encode(), error.body)
+        )
         self.code, self.sentLength = error.code.status, len(error.body)
         self.channel.site.log(self)
         self.channel.loseConnection()
@@ -140,6 +153,7 @@ class NotarySite(Site):
         metrics: where answers are counted.
         max_body: bytes of a request's body at the most.
         wants_body: whether a request, of which the headers are there, may do anything.
+        proxies: the networks of proxies that are believed where a request comes from.
 
     Attributes:
         connections: those that are open.
@@ -156,6 +170,7 @@ class NotarySite(Site):
         metrics: RequestMetrics,
         max_body: int,
         wants_body: Callable[[Request], bool],
+        proxies: Networks = (),
     ) -> None:
         super().__init__(
             resource,
@@ -169,6 +184,7 @@ class NotarySite(Site):
         self.wants_body = wants_body
         self.connections = Connections(clock)
         self._metrics = metrics
+        self._proxies = proxies
 
     def startFactory(self) -> None:
         """Begin to serve. There is no access log file: answers are log events."""
@@ -179,32 +195,9 @@ class NotarySite(Site):
     def log(self, request: NotaryRequest) -> None:  # type: ignore[override]
         """Log and count an answer."""
         seconds = self.clock.seconds() - request.started
-        method, uri, agent, peer = describe(request)
+        method = request.method.decode(errors="replace")
         self._metrics.observe(
             request.operation, method, request.code, seconds, request.received, request.sentLength
         )
-        self._log.info(
-            "response completed",
-            **{
-                "http.request.method": method,
-                "http.request.uri": uri,
-                "http.request.remoteaddr": peer,
-                "http.request.useragent": agent,
-                "http.response.duration": f"{seconds * 1000:.3f}ms",
-                "http.response.status": request.code,
-                "http.response.written": request.sentLength,
-                **({} if request.gun is None else {"gun": request.gun}),
-            },
-        )
-
-
-def describe(request: NotaryRequest) -> tuple[str, str, str, str]:
-    """Return a request's method, URI, user agent and remote address as text."""
-    peer: Any = request.getClientAddress()
-    host = str(peer.host).removeprefix(_IPV4_MAPPED)
-    return (
-        request.method.decode(errors="replace"),
-        request.uri.decode(errors="replace"),
-        header(request, b"User-Agent"),
-        f"{host}:{peer.port}",
-    )
+        fields = request_fields(request, seconds, self._proxies)
+        self._log.info("response completed", **fields)

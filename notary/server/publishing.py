@@ -88,8 +88,8 @@ class Publishing:
         if size < HUGE_UPLOAD:
             await self._publish(gun, content_type, body, size)
         else:
-            work = self._publish(gun, content_type, body, size)
-            await self._huge.run(Deferred.fromCoroutine, work)
+            async with self._huge:
+                await self._publish(gun, content_type, body, size)
 
     async def _publish(self, gun: str, content_type: str, body: BinaryIO, size: int) -> None:
         upload = await self._run(size, read_upload, content_type, body)

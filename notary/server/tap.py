@@ -134,11 +134,16 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
     api = API(
         store, signer, publishing, policy, requests, metrics.lifetimes, pages, reactor, access
     )
+    server = config.server
     site = NotarySite(
-        api.app.resource(), reactor, requests, config.server.max_upload_bytes, access.believes
+        api.app.resource(),
+        reactor,
+        requests,
+        server.max_upload_bytes,
+        access.believes,
+        server.trusted_proxies,
     )
     site.connections.setServiceParent(services)
-    server = config.server
     context = None
     if server.tls_cert_file is not None and server.tls_key_file is not None:
         pair = KeyPair(server.tls_cert_file, server.tls_key_file)

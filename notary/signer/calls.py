@@ -7,8 +7,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from google.protobuf.message import Message
-from twisted.logger import Logger
+from twisted.internet.interfaces import IReactorTime
 
+from notary.signer.call_log import Caller, log_done, log_failed, log_refused
 from notary.signer.passphrases import PassphraseError
 from notary.signer.vault import KeyVault, LockedKeyError
 from notary.signing.interfaces import KeyNotHeldError
@@ -55,7 +56,6 @@ _CODES: dict[type[Exception], Code] = {
     PassphraseError: Code.INTERNAL,
     LockedKeyError: Code.INTERNAL,
 }
-_OUR_FAULT = (Code.INTERNAL, Code.UNAVAILABLE)
 
 
 def error_response(call_id: int, code: Code, message: str) -> Response:
@@ -65,13 +65,17 @@ def error_response(call_id: int, code: Code, message: str) -> Response:
 
 
 class Calls:
-    """Answers calls from the vault."""
+    """Answers calls from the vault, and logs them.
 
-    _log = Logger()
+    Args:
+        vault: holds the keys.
+        clock: tells how long calls take.
+    """
 
-    def __init__(self, vault: KeyVault) -> None:
+    def __init__(self, vault: KeyVault, clock: IReactorTime) -> None:
         self._vault = vault
-        self._methods: dict[str | None, Callable[[Any, str], Coroutine[Any, Any, Message]]] = {
+        self._clock = clock
+        self._methods: dict[str | None, Callable[[Any], Coroutine[Any, Any, Message]]] = {
             "create_key": self._create_key,
             "delete_key": self._delete_key,
             "get_key_info": self._get_key_info,
@@ -79,76 +83,62 @@ class Calls:
             "check_health": self._check_health,
         }
 
-    async def answer(self, request: Request, peer: str) -> Response:
+    async def answer(self, request: Request, peer: Caller) -> Response:
         """Answer a call, whatever is wrong with it.
 
         Args:
             request: the call.
             peer: who asks, for the log.
         """
+        began = self._clock.seconds()
         kind = request.WhichOneof("call")
         if kind is None:
             message = "this version of the signer has no such call"
+            log_refused(request, peer, 0.0, Code.UNIMPLEMENTED, message)
             return error_response(request.id, Code.UNIMPLEMENTED, message)
         try:
-            result: Any = await self._methods[kind](getattr(request, kind), peer)
+            result: Any = await self._methods[kind](getattr(request, kind))
         except tuple(_CODES) as error:
             code = next(code for known, code in _CODES.items() if isinstance(error, known))
-            log = self._log.error if code in _OUR_FAULT else self._log.info
-            log("{call} for {peer}: {reason}", call=kind, peer=peer, reason=str(error))
+            log_refused(request, peer, self._clock.seconds() - began, code, str(error))
             return error_response(request.id, code, str(error))
         except Exception:
-            self._log.failure("{call} for {peer} failed", call=kind, peer=peer)
+            log_failed(request, peer, self._clock.seconds() - began)
             message = "the signer failed; its log says more"
             return error_response(request.id, Code.INTERNAL, message)
+        log_done(request, peer, self._clock.seconds() - began, result)
         return Response(id=request.id, **{kind: result})
 
-    async def _create_key(self, call: CreateKeyRequest, peer: str) -> PublicKey:
+    async def _create_key(self, call: CreateKeyRequest) -> PublicKey:
         check_gun(call.gun)
         if call.role not in _ROLES:
             raise CallError(f"there are no keys for the role {call.role[:_SHOWN]!r} here")
         check_algorithm(call.algorithm)
         public = await self._vault.create_key(call.gun, call.role, call.algorithm)
-        self._log.info(
-            "gave out the unused key {key_id} for {role} of {gun} to {peer}",
-            key_id=public.key_id,
-            role=call.role,
-            gun=call.gun,
-            peer=peer,
-        )
         return PublicKey(keyInfo=_key_info(public), publicKey=public.public)
 
-    async def _delete_key(self, call: KeyID, peer: str) -> Void:
-        key_id = _checked(call)
-        await self._vault.delete_key(key_id)
-        self._log.info("deleted the key {key_id} for {peer}", key_id=key_id, peer=peer)
+    async def _delete_key(self, call: KeyID) -> Void:
+        await self._vault.delete_key(_checked(call))
         return Void()
 
-    async def _get_key_info(self, call: KeyID, peer: str) -> GetKeyInfoResponse:
+    async def _get_key_info(self, call: KeyID) -> GetKeyInfoResponse:
         public, role = await self._vault.public_key(_checked(call))
         return GetKeyInfoResponse(keyInfo=_key_info(public), publicKey=public.public, role=role)
 
-    async def _sign(self, call: SignatureRequest, peer: str) -> Signature:
+    async def _sign(self, call: SignatureRequest) -> Signature:
         key_id = _checked(call.keyID)
         if call.role not in _ROLES:
             role = call.role[:_SHOWN]
             raise KeyNotHeldError(f"no key with the ID {key_id} is held for the role {role!r}")
         check_gun(call.gun)
         made = await self._vault.sign(call.gun, call.role, key_id, call.content)
-        self._log.info(
-            "signed {role} of {gun} with the key {key_id} for {peer}",
-            role=call.role,
-            gun=call.gun,
-            key_id=key_id,
-            peer=peer,
-        )
         return Signature(
             keyInfo=KeyInfo(keyID=call.keyID),
             algorithm=Algorithm(algorithm=made.method),
             content=made.signature,
         )
 
-    async def _check_health(self, call: HealthCheckRequest, peer: str) -> HealthCheckResponse:
+    async def _check_health(self, call: HealthCheckRequest) -> HealthCheckResponse:
         if call.service:
             raise KeyNotHeldError(f"there is no service {call.service[:_SHOWN]!r} here")
         await self._vault.check()

@@ -6,6 +6,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from notary.observe.registry import DaemonMetrics
 from notary.observe.tallies import Calls as CallTallies
+from notary.signer.call_log import Caller
 from notary.signer.calls import Calls
 from notary.signer.protocol import SignerFactory
 from notary.signer.vault import KeyVault
@@ -31,12 +32,11 @@ class MeasuredCalls(Calls):
     """
 
     def __init__(self, vault: KeyVault, tallies: CallTallies, clock: IReactorTime) -> None:
-        super().__init__(vault)
+        super().__init__(vault, clock)
         self._tallies = tallies
-        self._clock = clock
         self.signatures = {SNAPSHOT: 0, TIMESTAMP: 0}
 
-    async def answer(self, request: Request, peer: str) -> Response:
+    async def answer(self, request: Request, peer: Caller) -> Response:
         """See `Calls.answer`."""
         began = self._clock.seconds()
         response = await super().answer(request, peer)

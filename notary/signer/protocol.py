@@ -12,7 +12,9 @@ from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from notary import request_id
 from notary.draining import Connections
+from notary.signer.call_log import Caller, log_refused
 from notary.signer.calls import Calls, error_response
 from notary.signing.signer_pb2 import Request, Response
 from notary.signing.wire import ALPN, IDLE_TIMEOUT, MAX_CALLS, MAX_FRAME, Code, WireProtocol
@@ -35,7 +37,7 @@ class SignerProtocol(WireProtocol):
 
     factory: SignerFactory
     _log = Logger()
-    _peer: str | None = None
+    _peer: Caller | None = None
     _refused = False
     _draining = False
     _under_way = 0
@@ -65,7 +67,7 @@ class SignerProtocol(WireProtocol):
     def established(self) -> None:
         """Begin to take calls, and to stop reading while answers are not read."""
         self.setTimeout(IDLE_TIMEOUT)
-        self._peer = f"{peer_name(self.transport)} at {self._address}"
+        self._peer = Caller(peer_name(self.transport), self._address)
         self._log.info("connected: {peer}", peer=self._peer)
         self.transport.registerProducer(self, True)
 
@@ -90,12 +92,18 @@ class SignerProtocol(WireProtocol):
         except DecodeError:
             self._refuse(Code.INVALID_ARGUMENT, "this is no message of the protocol")
             return
+        given = request.request_id
+        with request_id.serving(given if request_id.is_sane(given) else ""):
+            self._begin(request, cast(Caller, self._peer))
+
+    def _begin(self, request: Request, peer: Caller) -> None:
         if self._under_way >= MAX_CALLS:
             message = f"more than {MAX_CALLS} calls are under way on this connection"
+            log_refused(request, peer, 0.0, Code.RESOURCE_EXHAUSTED, message)
             self._answer(error_response(request.id, Code.RESOURCE_EXHAUSTED, message))
             return
         self._under_way += 1
-        work = Deferred.fromCoroutine(self._calls.answer(request, cast(str, self._peer)))
+        work = Deferred.fromCoroutine(self._calls.answer(request, peer))
         work.addCallback(self._finish)
 
     def message_too_long(self, length: int) -> None:

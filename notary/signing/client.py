@@ -12,6 +12,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
+from notary import request_id
 from notary.signing.signer_pb2 import Request, Response
 from notary.signing.wire import ALPN, KEEPALIVE, WireProtocol
 from notary.tls import handshake_error
@@ -64,7 +65,7 @@ class SignerConnection(WireProtocol):
         Returns:
             A Deferred that fires with the answer, or fails with `CallLostError`.
         """
-        request = Request(id=next(self._ids))
+        request = Request(id=next(self._ids), request_id=request_id.current())
         fill_in(request)
         received = self._received
 

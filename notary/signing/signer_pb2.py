@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bnotary/signing/signer.proto\x12\rnotary.signer\"\x9a\x02\n\x07Request\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x35\n\ncreate_key\x18\x02 \x01(\x0b\x32\x1f.notary.signer.CreateKeyRequestH\x00\x12*\n\ndelete_key\x18\x03 \x01(\x0b\x32\x14.notary.signer.KeyIDH\x00\x12,\n\x0cget_key_info\x18\x04 \x01(\x0b\x32\x14.notary.signer.KeyIDH\x00\x12/\n\x04sign\x18\x05 \x01(\x0b\x32\x1f.notary.signer.SignatureRequestH\x00\x12\x39\n\x0c\x63heck_health\x18\x06 \x01(\x0b\x32!.notary.signer.HealthCheckRequestH\x00\x42\x06\n\x04\x63\x61ll\"\xc4\x02\n\x08Response\x12\n\n\x02id\x18\x01 \x01(\x04\x12.\n\ncreate_key\x18\x02 \x01(\x0b\x32\x18.notary.signer.PublicKeyH\x00\x12)\n\ndelete_key\x18\x03 \x01(\x0b\x32\x13.notary.signer.VoidH\x00\x12\x39\n\x0cget_key_info\x18\x04 \x01(\x0b\x32!.notary.signer.GetKeyInfoResponseH\x00\x12(\n\x04sign\x18\x05 \x01(\x0b\x32\x18.notary.signer.SignatureH\x00\x12:\n\x0c\x63heck_health\x18\x06 \x01(\x0b\x32\".notary.signer.HealthCheckResponseH\x00\x12&\n\x05\x65rror\x18\x0f \x01(\x0b\x32\x15.notary.signer.StatusH\x00\x42\x08\n\x06result\"\'\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"%\n\x12HealthCheckRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\"\xa8\x01\n\x13HealthCheckResponse\x12@\n\x06status\x18\x01 \x01(\x0e\x32\x30.notary.signer.HealthCheckResponse.ServingStatus\"O\n\rServingStatus\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0f\n\x0bNOT_SERVING\x10\x02\x12\x13\n\x0fSERVICE_UNKNOWN\x10\x03\"@\n\x10\x43reateKeyRequest\x12\x11\n\talgorithm\x18\x01 \x01(\t\x12\x0b\n\x03gun\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\"[\n\x07KeyInfo\x12#\n\x05keyID\x18\x01 \x01(\x0b\x32\x14.notary.signer.KeyID\x12+\n\talgorithm\x18\x02 \x01(\x0b\x32\x18.notary.signer.Algorithm\"\x13\n\x05KeyID\x12\n\n\x02ID\x18\x01 \x01(\t\"\x1e\n\tAlgorithm\x12\x11\n\talgorithm\x18\x01 \x01(\t\"^\n\x12GetKeyInfoResponse\x12\'\n\x07keyInfo\x18\x01 \x01(\x0b\x32\x16.notary.signer.KeyInfo\x12\x11\n\tpublicKey\x18\x02 \x01(\x0c\x12\x0c\n\x04role\x18\x03 \x01(\t\"G\n\tPublicKey\x12\'\n\x07keyInfo\x18\x01 \x01(\x0b\x32\x16.notary.signer.KeyInfo\x12\x11\n\tpublicKey\x18\x02 \x01(\x0c\"r\n\tSignature\x12\'\n\x07keyInfo\x18\x01 \x01(\x0b\x32\x16.notary.signer.KeyInfo\x12+\n\talgorithm\x18\x02 \x01(\x0b\x32\x18.notary.signer.Algorithm\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"c\n\x10SignatureRequest\x12#\n\x05keyID\x18\x01 \x01(\x0b\x32\x14.notary.signer.KeyID\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\x12\x0b\n\x03gun\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\"\x06\n\x04Voidb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bnotary/signing/signer.proto\x12\rnotary.signer\"\xae\x02\n\x07Request\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x35\n\ncreate_key\x18\x02 \x01(\x0b\x32\x1f.notary.signer.CreateKeyRequestH\x00\x12*\n\ndelete_key\x18\x03 \x01(\x0b\x32\x14.notary.signer.KeyIDH\x00\x12,\n\x0cget_key_info\x18\x04 \x01(\x0b\x32\x14.notary.signer.KeyIDH\x00\x12/\n\x04sign\x18\x05 \x01(\x0b\x32\x1f.notary.signer.SignatureRequestH\x00\x12\x39\n\x0c\x63heck_health\x18\x06 \x01(\x0b\x32!.notary.signer.HealthCheckRequestH\x00\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x06\n\x04\x63\x61ll\"\xc4\x02\n\x08Response\x12\n\n\x02id\x18\x01 \x01(\x04\x12.\n\ncreate_key\x18\x02 \x01(\x0b\x32\x18.notary.signer.PublicKeyH\x00\x12)\n\ndelete_key\x18\x03 \x01(\x0b\x32\x13.notary.signer.VoidH\x00\x12\x39\n\x0cget_key_info\x18\x04 \x01(\x0b\x32!.notary.signer.GetKeyInfoResponseH\x00\x12(\n\x04sign\x18\x05 \x01(\x0b\x32\x18.notary.signer.SignatureH\x00\x12:\n\x0c\x63heck_health\x18\x06 \x01(\x0b\x32\".notary.signer.HealthCheckResponseH\x00\x12&\n\x05\x65rror\x18\x0f \x01(\x0b\x32\x15.notary.signer.StatusH\x00\x42\x08\n\x06result\"\'\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"%\n\x12HealthCheckRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\"\xa8\x01\n\x13HealthCheckResponse\x12@\n\x06status\x18\x01 \x01(\x0e\x32\x30.notary.signer.HealthCheckResponse.ServingStatus\"O\n\rServingStatus\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0f\n\x0bNOT_SERVING\x10\x02\x12\x13\n\x0fSERVICE_UNKNOWN\x10\x03\"@\n\x10\x43reateKeyRequest\x12\x11\n\talgorithm\x18\x01 \x01(\t\x12\x0b\n\x03gun\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\"[\n\x07KeyInfo\x12#\n\x05keyID\x18\x01 \x01(\x0b\x32\x14.notary.signer.KeyID\x12+\n\talgorithm\x18\x02 \x01(\x0b\x32\x18.notary.signer.Algorithm\"\x13\n\x05KeyID\x12\n\n\x02ID\x18\x01 \x01(\t\"\x1e\n\tAlgorithm\x12\x11\n\talgorithm\x18\x01 \x01(\t\"^\n\x12GetKeyInfoResponse\x12\'\n\x07keyInfo\x18\x01 \x01(\x0b\x32\x16.notary.signer.KeyInfo\x12\x11\n\tpublicKey\x18\x02 \x01(\x0c\x12\x0c\n\x04role\x18\x03 \x01(\t\"G\n\tPublicKey\x12\'\n\x07keyInfo\x18\x01 \x01(\x0b\x32\x16.notary.signer.KeyInfo\x12\x11\n\tpublicKey\x18\x02 \x01(\x0c\"r\n\tSignature\x12\'\n\x07keyInfo\x18\x01 \x01(\x0b\x32\x16.notary.signer.KeyInfo\x12+\n\talgorithm\x18\x02 \x01(\x0b\x32\x18.notary.signer.Algorithm\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"c\n\x10SignatureRequest\x12#\n\x05keyID\x18\x01 \x01(\x0b\x32\x14.notary.signer.KeyID\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\x12\x0b\n\x03gun\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\"\x06\n\x04Voidb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,33 +32,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'notary.signing.signer_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REQUEST']._serialized_start=47
-  _globals['_REQUEST']._serialized_end=329
-  _globals['_RESPONSE']._serialized_start=332
-  _globals['_RESPONSE']._serialized_end=656
-  _globals['_STATUS']._serialized_start=658
-  _globals['_STATUS']._serialized_end=697
-  _globals['_HEALTHCHECKREQUEST']._serialized_start=699
-  _globals['_HEALTHCHECKREQUEST']._serialized_end=736
-  _globals['_HEALTHCHECKRESPONSE']._serialized_start=739
-  _globals['_HEALTHCHECKRESPONSE']._serialized_end=907
-  _globals['_HEALTHCHECKRESPONSE_SERVINGSTATUS']._serialized_start=828
-  _globals['_HEALTHCHECKRESPONSE_SERVINGSTATUS']._serialized_end=907
-  _globals['_CREATEKEYREQUEST']._serialized_start=909
-  _globals['_CREATEKEYREQUEST']._serialized_end=973
-  _globals['_KEYINFO']._serialized_start=975
-  _globals['_KEYINFO']._serialized_end=1066
-  _globals['_KEYID']._serialized_start=1068
-  _globals['_KEYID']._serialized_end=1087
-  _globals['_ALGORITHM']._serialized_start=1089
-  _globals['_ALGORITHM']._serialized_end=1119
-  _globals['_GETKEYINFORESPONSE']._serialized_start=1121
-  _globals['_GETKEYINFORESPONSE']._serialized_end=1215
-  _globals['_PUBLICKEY']._serialized_start=1217
-  _globals['_PUBLICKEY']._serialized_end=1288
-  _globals['_SIGNATURE']._serialized_start=1290
-  _globals['_SIGNATURE']._serialized_end=1404
-  _globals['_SIGNATUREREQUEST']._serialized_start=1406
-  _globals['_SIGNATUREREQUEST']._serialized_end=1505
-  _globals['_VOID']._serialized_start=1507
-  _globals['_VOID']._serialized_end=1513
+  _globals['_REQUEST']._serialized_end=349
+  _globals['_RESPONSE']._serialized_start=352
+  _globals['_RESPONSE']._serialized_end=676
+  _globals['_STATUS']._serialized_start=678
+  _globals['_STATUS']._serialized_end=717
+  _globals['_HEALTHCHECKREQUEST']._serialized_start=719
+  _globals['_HEALTHCHECKREQUEST']._serialized_end=756
+  _globals['_HEALTHCHECKRESPONSE']._serialized_start=759
+  _globals['_HEALTHCHECKRESPONSE']._serialized_end=927
+  _globals['_HEALTHCHECKRESPONSE_SERVINGSTATUS']._serialized_start=848
+  _globals['_HEALTHCHECKRESPONSE_SERVINGSTATUS']._serialized_end=927
+  _globals['_CREATEKEYREQUEST']._serialized_start=929
+  _globals['_CREATEKEYREQUEST']._serialized_end=993
+  _globals['_KEYINFO']._serialized_start=995
+  _globals['_KEYINFO']._serialized_end=1086
+  _globals['_KEYID']._serialized_start=1088
+  _globals['_KEYID']._serialized_end=1107
+  _globals['_ALGORITHM']._serialized_start=1109
+  _globals['_ALGORITHM']._serialized_end=1139
+  _globals['_GETKEYINFORESPONSE']._serialized_start=1141
+  _globals['_GETKEYINFORESPONSE']._serialized_end=1235
+  _globals['_PUBLICKEY']._serialized_start=1237
+  _globals['_PUBLICKEY']._serialized_end=1308
+  _globals['_SIGNATURE']._serialized_start=1310
+  _globals['_SIGNATURE']._serialized_end=1424
+  _globals['_SIGNATUREREQUEST']._serialized_start=1426
+  _globals['_SIGNATUREREQUEST']._serialized_end=1525
+  _globals['_VOID']._serialized_start=1527
+  _globals['_VOID']._serialized_end=1533
 # @@protoc_insertion_point(module_scope)

@@ -7,20 +7,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Request(_message.Message):
-    __slots__ = ("id", "create_key", "delete_key", "get_key_info", "sign", "check_health")
+    __slots__ = ("id", "create_key", "delete_key", "get_key_info", "sign", "check_health", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_KEY_FIELD_NUMBER: _ClassVar[int]
     DELETE_KEY_FIELD_NUMBER: _ClassVar[int]
     GET_KEY_INFO_FIELD_NUMBER: _ClassVar[int]
     SIGN_FIELD_NUMBER: _ClassVar[int]
     CHECK_HEALTH_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: int
     create_key: CreateKeyRequest
     delete_key: KeyID
     get_key_info: KeyID
     sign: SignatureRequest
     check_health: HealthCheckRequest
-    def __init__(self, id: _Optional[int] = ..., create_key: _Optional[_Union[CreateKeyRequest, _Mapping]] = ..., delete_key: _Optional[_Union[KeyID, _Mapping]] = ..., get_key_info: _Optional[_Union[KeyID, _Mapping]] = ..., sign: _Optional[_Union[SignatureRequest, _Mapping]] = ..., check_health: _Optional[_Union[HealthCheckRequest, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[int] = ..., create_key: _Optional[_Union[CreateKeyRequest, _Mapping]] = ..., delete_key: _Optional[_Union[KeyID, _Mapping]] = ..., get_key_info: _Optional[_Union[KeyID, _Mapping]] = ..., sign: _Optional[_Union[SignatureRequest, _Mapping]] = ..., check_health: _Optional[_Union[HealthCheckRequest, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class Response(_message.Message):
     __slots__ = ("id", "create_key", "delete_key", "get_key_info", "sign", "check_health", "error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -45,11 +46,12 @@ class QueueLimits:
 
 @attrs.define(eq=False)
 class _Job:
-    """Work, who waits for it, since when, and until when it may be given up."""
+    """Work, who waits for it since when, for which request, and until when it may be given up."""
 
     work: Callable[[], Any]
     waiting: Deferred[Any]
     since: float
+    context: Context = attrs.field(factory=copy_context)
     patience: IDelayedCall | None = None
 
 
@@ -106,7 +108,7 @@ class WorkerThreads(Service):
         return self._all_done
 
     def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
-        """Call a function in a thread.
+        """Call a function in a thread, in a copy of the context of the caller.
 
         Cancelling the Deferred only ends the waiting: the function still runs to its end.
 
@@ -155,8 +157,9 @@ class WorkerThreads(Service):
         began = self._reactor.seconds()
         if self.on_begin is not None:
             self.on_begin(began - job.since)
-        done = deferToThreadPool(self._reactor, self._pool, job.work)
-        done.addBoth(self._deliver, job.waiting).addErrback(self._report)
+        done = deferToThreadPool(self._reactor, self._pool, job.context.run, job.work)
+        done.addBoth(self._deliver, job.waiting)
+        done.addErrback(lambda failure: job.context.run(self._report, failure))
         done.addCallback(lambda _: self._finish_job(began))
 
     def _deliver(self, result: Any, waiting: Deferred[Any]) -> Failure | None:

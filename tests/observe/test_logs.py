@@ -16,9 +16,14 @@ from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
 from twisted.python import log as legacy
 from twisted.python.failure import Failure
 
-from notary.observe.logs import FORMATS, LEVELS, daemon_log, log_observer
+from notary import request_id
+from notary.observe.levels import LEVELS, LogThreshold
+from notary.observe.logs import FORMATS, daemon_log, log_observer
+from tests.support.log_lines import read_logfmt
 
 OURS = "notary.server.api"
+EVIL = '\n\r\x1b\x7f\x85\u2028\u202e\ud800 ="\\{}\U000e0041'
+HOSTILE = st.text(st.characters() | st.sampled_from(EVIL), max_size=30)
 TWISTED = "twisted.web.http"
 
 
@@ -31,7 +36,7 @@ def lines(
 ) -> list[str]:
     """What is written for what is logged, at one moment in 2016."""
     stream = StringIO()
-    observer = log_observer(stream, log_format, level)
+    observer = log_observer(stream, log_format, LogThreshold(level))
     timed = cast(ILogObserver, lambda event: observer({**event, "log_time": 1456361639.9}))
     emit(Logger(namespace, observer=timed))
     text = stream.getvalue()
@@ -126,6 +131,77 @@ def test_no_text_makes_a_second_line(log_format: str, text: str, gun: str, reaso
     assert len(lines(emit, log_format=log_format)) == 1
 
 
+class TestForgery:
+    """Whatever texts an event holds, its line is one, and reads back with the keys it has."""
+
+    KEYS = ("level", "msg", "time", "gun", "http.request.id", "http.request.uri")
+
+    def written(self, log_format: str, text: str, gun: str, uri: str) -> str:
+        with request_id.serving("an-id"):
+            (line,) = lines(
+                lambda log: log.info("{text}", text=text, gun=gun, **{"http.request.uri": uri}),
+                log_format=log_format,
+            )
+        line.encode()
+        assert line.isprintable()
+        return line
+
+    @given(HOSTILE, HOSTILE, HOSTILE)
+    def test_json(self, text: str, gun: str, uri: str) -> None:
+        pairs = json.loads(self.written("json", text, gun, uri), object_pairs_hook=list)
+        assert sorted(key for key, _ in pairs) == sorted(self.KEYS)
+        found = dict(pairs)
+        assert (found["level"], found["http.request.id"]) == ("info", "an-id")
+        for name, given_text in (("msg", text), ("gun", gun), ("http.request.uri", uri)):
+            assert found[name] == given_text.encode(errors="backslashreplace").decode()
+
+    @given(HOSTILE, HOSTILE, HOSTILE)
+    def test_logfmt(self, text: str, gun: str, uri: str) -> None:
+        pairs = read_logfmt(self.written("logfmt", text, gun, uri))
+        assert sorted(key for key, _ in pairs) == sorted(self.KEYS)
+        found = dict(pairs)
+        assert (found["level"], found["http.request.id"]) == ("info", "an-id")
+        for name, given_text in (("msg", text), ("gun", gun), ("http.request.uri", uri)):
+            if given_text.isprintable():
+                assert found[name] == given_text
+
+    @pytest.mark.parametrize("log_format", FORMATS)
+    def test_events_cannot_replace_what_a_line_always_has(self, log_format: str) -> None:
+        (line,) = lines(
+            lambda log: log.info("x", msg="y", time="z", error="e", traceback="t"),
+            log_format=log_format,
+        )
+        for forged in ("y", "z", "error", "traceback"):
+            assert forged not in line.replace("2016-02-25T00:53:59Z", "")
+
+    @pytest.mark.parametrize("log_format", FORMATS)
+    def test_lone_surrogates(self, log_format: str) -> None:
+        assert "\\ud800" in self.written(log_format, "a\ud800b", "", "")
+
+    def test_long_values_are_cut(self) -> None:
+        event = fields(lambda log: log.info("{x}", x="m" * 10_000, gun="g" * 5_000))
+        assert event["gun"] == "g" * 1024 + "..."
+        assert event["msg"] == "m" * 8192 + "..."
+
+    def test_of_a_long_traceback_the_end_is_kept(self) -> None:
+        error = Failure(ValueError("x" * 20_000 + "the end"))
+        event = fields(lambda log: log.failure("it broke", error))
+        assert len(event["traceback"]) <= 8192
+        assert "the end" in event["traceback"]
+
+
+def test_the_id_of_the_request_that_is_served_is_in_the_line() -> None:
+    with request_id.serving("an-id"):
+        assert fields(lambda log: log.info("x"))["http.request.id"] == "an-id"
+    assert "http.request.id" not in fields(lambda log: log.info("x"))
+
+
+def test_an_event_may_name_the_request_itself() -> None:
+    with request_id.serving("an-id"):
+        event = fields(lambda log: log.info("x", **{"http.request.id": "its-own"}))
+    assert event["http.request.id"] == "its-own"
+
+
 @pytest.mark.parametrize("log_format", FORMATS)
 def test_what_cannot_be_formatted_is_logged_all_the_same(log_format: str) -> None:
     (line,) = lines(lambda log: log.info("{missing}"), log_format=log_format)
@@ -162,7 +238,7 @@ def test_levels(level: str, first: int) -> None:
 
 def test_events_of_the_older_log_are_written_too() -> None:
     stream = StringIO()
-    publisher = LogPublisher(log_observer(stream, "json", "debug"))
+    publisher = LogPublisher(log_observer(stream, "json", LogThreshold("debug")))
     observer = legacy.LogPublisher(publishPublisher=publisher)
     observer.msg("hello")
     observer.msg(failure=failure(), isError=1, why="it broke")
@@ -183,7 +259,9 @@ class TestDaemonLog:
     def test_the_file_that_is_named(self, tmp_path: Path, nodaemon: bool) -> None:
         name = tmp_path / "daemon.log"
         stream = daemon_log({"nodaemon": nodaemon, "logfile": str(name)})
-        Logger(OURS, observer=log_observer(stream, "logfmt", "info")).info("caf\u00e9")
+        Logger(OURS, observer=log_observer(stream, "logfmt", LogThreshold("info"))).info(
+            "caf\u00e9"
+        )
         stream.close()
         assert "msg=caf\u00e9 " in name.read_text(encoding="utf-8")
 

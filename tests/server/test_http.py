@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, capturedLogs
 
+from notary.observe.levels import LogThreshold
 from notary.observe.logs import log_observer
 from notary.server.http import IDLE_TIMEOUT
 from tests.server.harness import GUN, MAX_BODY, Connection, Service, base, log_lines
@@ -252,6 +254,9 @@ class TestLog:
             "http.request.uri": f"{base()}1.root.json?a=b",
             "http.request.remoteaddr": "192.168.1.1:54321",
             "http.request.useragent": "client/1.0",
+            "http.request.host": "localhost",
+            "http.request.id": ANY,
+            "http.response.contenttype": "application/json; charset=utf-8",
             "http.response.duration": "0.000ms",
             "http.response.status": 200,
         }
@@ -280,7 +285,7 @@ class TestLog:
         assert "gun" not in events[0]
 
     @pytest.mark.parametrize(
-        ("host", "shown"), [("::ffff:10.0.0.1", "10.0.0.1"), ("2001:db8::1", "2001:db8::1")]
+        ("host", "shown"), [("::ffff:10.0.0.1", "10.0.0.1"), ("2001:db8::1", "[2001:db8::1]")]
     )
     def test_addresses_are_shown_as_people_know_them(
         self, service: Service, host: str, shown: str
@@ -299,7 +304,7 @@ class TestLog:
 
     def test_input_cannot_forge_a_line(self, service: Service) -> None:
         stream = StringIO()
-        observer = log_observer(stream, "logfmt", "info")
+        observer = log_observer(stream, "logfmt", LogThreshold("info"))
         evil = "a%0Alevel=fatal%0Dmsg=forged%C2%85%E2%80%A8b"
         with capturedLogs() as events:
             service.get(f"/v2/{evil}/_trust/tuf/root.json", User_Agent="a b=c")

@@ -11,11 +11,14 @@ from typing import Any, cast
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
+from notary.observe.levels import LogThreshold
 from notary.observe.logs import log_observer
+from notary.signer.call_log import Caller
 from notary.signer.calls import Calls
 from notary.signer.envelope import ENCRYPTION_ALG, KEYWRAP_ALG, seal
 from notary.signer.passphrases import Passphrases, variable
@@ -35,7 +38,7 @@ GUN = "docker.io/library/alpine"
 PAYLOAD = b'{"_type":"Timestamp"}'
 ALIAS = "timestamp_1"
 PASSPHRASE = "correct horse battery"
-PEER = "CN=server at 192.168.1.1:54321"
+PEER = Caller("CN=server", "192.168.1.1:54321")
 UNKNOWN = "0" * 64
 
 
@@ -82,7 +85,7 @@ class Signer:
         environ = {variable(ALIAS): PASSPHRASE}
         passphrases = Passphrases(environ, Path("/nowhere"))
         vault = KeyVault(store, passphrases, ALIAS, threads.run, clock)
-        calls = Calls(vault)
+        calls = Calls(vault, cast(IReactorTime, clock))
         return cls(clock, store, threads, environ, vault, calls, SignerFactory(calls, clock))
 
     def another(self) -> Signer:
@@ -203,7 +206,7 @@ def taken_apart(stream: bytes) -> Sequence[bytes]:
 def written_log(events: Sequence[LogEvent]) -> str:
     """All that a log of everything, tracebacks too, would hold."""
     stream = StringIO()
-    observer = log_observer(stream, "json", "debug")
+    observer = log_observer(stream, "json", LogThreshold("debug"))
     for event in events:
         observer(event)
     return stream.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
-from twisted.logger import capturedLogs
+from twisted.logger import LogLevel, capturedLogs
 
 from notary.signer.calls import CallError
 from notary.signer.envelope import seal
@@ -253,6 +254,34 @@ class TestLog:
             f"signed {role} of {GUN} with the key {key} for {PEER}",
             f"deleted the key {key} for {PEER}",
         ]
+
+    def test_a_line_has_fields_to_search_by(self, signer: Signer) -> None:
+        key = created(signer).key_id
+        with capturedLogs() as events:
+            signer.ask(**signing(key))
+            signer.ask(**signing(key, role="snapshot"))
+            signer.ask(get_key_info={"ID": "x" * 5000})
+        good, bad, long = map(json.loads, written_log(events).splitlines())
+        expected = {
+            "call.name": "sign",
+            "call.result": "OK",
+            "call.duration": "0.000ms",
+            "call.remoteaddr": PEER.address,
+            "tls.client.subject": PEER.subject,
+            "gun": GUN,
+            "role": "timestamp",
+            "key_id": key,
+        }
+        assert good == {**good, **expected}
+        assert bad == {**bad, **expected, "call.result": "NOT_FOUND", "role": "snapshot"}
+        assert len(json.dumps(long)) < 2500
+
+    def test_health_and_pings_are_details(self, signer: Signer) -> None:
+        with capturedLogs() as events:
+            signer.ask(check_health={})
+            signer.ask()
+        assert [event["log_level"] for event in events] == [LogLevel.debug] * 2
+        assert [event["call.result"] for event in events] == ["OK", "UNIMPLEMENTED"]
 
     def test_says_who_was_refused_what(self, signer: Signer) -> None:
         key = created(signer).key_id

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 
+from notary.signer.call_log import Caller
 from notary.signer.metrics import SignerMetrics
 from notary.signing.signer_pb2 import Request, Response
 from tests.server.harness import result_of
@@ -22,7 +23,7 @@ class Counted:
         self.metrics.watch_connections(self.signer.factory)
 
     def ask(self, **call: Any) -> Response:
-        answer = self.calls.answer(Request(id=7, **call), "peer")
+        answer = self.calls.answer(Request(id=7, **call), Caller("CN=peer", "127.0.0.1:1"))
         return result_of(Deferred.fromCoroutine(answer))
 
     def value(self, name: str, **labels: str) -> float | None:

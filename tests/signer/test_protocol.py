@@ -19,6 +19,7 @@ from notary.tuf.keys import PublicKey
 from tests.signer.fakes import TLSTransport
 from tests.signer.harness import GUN, PAYLOAD, UNKNOWN, Peer, Signer, frame, made, messages
 from tests.support.authority import make_identity
+from tests.support.log_lines import written_lines
 
 ADDRESS = "192.168.1.1:54321"
 
@@ -151,6 +152,13 @@ class TestCalls:
         assert not any(answer.HasField("error") for answer in answers)
         peer.ask(*map(health, numbers))
         assert not any(answer.HasField("error") for answer in peer.answers()[2:])
+
+    def test_refused_ones_are_logged(self, signer: Signer, peer: Peer, log: list[LogEvent]) -> None:
+        signer.store.hanging.add("check")
+        peer.ask(*map(health, range(MAX_CALLS + 1)))
+        (line,) = (event for event in log if event.get("call.result") == "RESOURCE_EXHAUSTED")
+        assert line["call.name"] == "check_health"
+        signer.store.let_go()
 
     def test_those_that_are_done_do_not_count(self, signer: Signer, peer: Peer) -> None:
         for number in (901, 902, 903):
@@ -307,3 +315,29 @@ def test_provides_what_the_transport_asks_for(signer: Signer) -> None:
 
 def test_sets_the_socket_up(peer: Peer) -> None:
     assert peer.transport.options == {"setTcpNoDelay": True, "setTcpKeepAlive": True}
+
+
+class TestRequestIDs:
+    def test_lines_have_the_id_that_the_server_sent(self, signer: Signer, peer: Peer) -> None:
+        first, second = made(signer), made(signer, role="snapshot")
+        signer.store.hanging.update([first.key_id, second.key_id])
+        with written_lines() as lines:
+            for number, key in ((1, first), (2, second)):
+                request = signing(number, key)
+                request.request_id = f"id-{number}"
+                peer.ask(request)
+            peer.ask(health(3))
+            signer.store.let_go()
+        found = {(line.get("http.request.id"), line["call.name"]) for line in lines}
+        assert found == {("id-1", "sign"), ("id-2", "sign"), (None, "check_health")}
+        assert len(lines) == 3
+
+    @pytest.mark.parametrize("given", ["a b", "x" * 129, "a\nb", "\x1b[0m"])
+    def test_one_that_is_not_sane_is_not_logged(
+        self, signer: Signer, peer: Peer, given: str
+    ) -> None:
+        request = health(1)
+        request.request_id = given
+        with written_lines() as lines:
+            peer.ask(request)
+        assert [line.get("http.request.id") for line in lines] == [None]

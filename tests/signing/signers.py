@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IReactorTime
 
+from notary.signer.call_log import Caller
 from notary.signer.calls import Calls
 from notary.signer.passphrases import Passphrases
 from notary.signer.vault import KeyVault
@@ -34,11 +35,12 @@ class WatchedCalls(Calls):
 
     def __init__(self, clock: IReactorTime) -> None:
         passphrases = Passphrases({"NOTARY_SIGNER_ALIAS": "a passphrase"}, Path())
-        super().__init__(KeyVault(MemoryKeyStore(), passphrases, "alias", maybeDeferred, clock))
+        vault = KeyVault(MemoryKeyStore(), passphrases, "alias", maybeDeferred, clock)
+        super().__init__(vault, clock)
         self.asked: list[str] = []
         self.instead: Callable[[Request], Awaitable[Response]] | None = None
 
-    async def answer(self, request: Request, peer: str) -> Response:
+    async def answer(self, request: Request, peer: Caller) -> Response:
         """See `Calls.answer`."""
         kind = request.WhichOneof("call")
         if kind is not None:

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
+from notary import request_id
 from notary.signing.client import PING_TIMEOUT, CallLostError
 from notary.signing.signer_pb2 import Response
 from notary.signing.wire import HANDSHAKE_TIMEOUT, KEEPALIVE, MAX_FRAME
@@ -241,3 +242,10 @@ class TestPatience:
         usable.lose()
         assert failure_of(waiting) == SILENT
         assert not usable.clock.getDelayedCalls()
+
+
+def test_calls_carry_the_id_of_the_request_they_are_for(usable: End) -> None:
+    with request_id.serving("an-id"):
+        usable.call()
+    usable.call()
+    assert [request.request_id for request in usable.requests()[-2:]] == ["an-id", ""]

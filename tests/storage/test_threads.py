@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, capturedLogs
 
+from notary import request_id
 from notary.storage.interfaces import StoreUnavailableError
 from notary.storage.threads import (
     QueueLimits,
@@ -49,6 +50,18 @@ async def test_passes_arguments_and_results(threads: WorkerThreads) -> None:
 async def test_passes_errors(threads: WorkerThreads) -> None:
     with pytest.raises(ZeroDivisionError):
         await threads.run(divmod, 1, 0)
+
+
+@ensureDeferred
+async def test_jobs_run_for_the_request_that_they_are_for() -> None:
+    """Those too that wait until another one's is done."""
+    threads = started(size=1)
+    jobs = []
+    for name in ("first", "second", "third"):
+        with request_id.serving(name):
+            jobs.append(threads.run(request_id.current))
+    assert await gatherResults(jobs) == ["first", "second", "third"]
+    await threads.stopService()
 
 
 @ensureDeferred
