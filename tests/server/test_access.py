@@ -181,6 +181,7 @@ def test_nothing_is_kept_of_what_strangers_upload(guarded: Guarded) -> None:
 @pytest.mark.parametrize("name", [name for name in tokens.WRONG if name not in NO_HEADER])
 def test_wrong_tokens_on_the_wire(guarded: Guarded, name: str) -> None:
     raw, reason = tokens.WRONG[name]
+    guarded.service.clock.rightNow = tokens.NOW
     with log_lines() as lines:
         answer = guarded.ask("GET", f"{base()}root.json", raw)
     assert answer.status == 401
