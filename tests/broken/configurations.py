@@ -33,14 +33,22 @@ def lone_option(plan: Plan) -> None:
     plan.environ["NOTARY_SERVER_AUTH_OPTIONS_REALM"] = "https://auth.example.com/token"
 
 
-def no_bundle(plan: Plan) -> None:
+def trust_tokens(plan: Plan, bundle: str) -> None:
     options = {
         "realm": "https://auth.example.com/token",
         "service": "notary",
         "issuer": "auth.example.com",
-        "rootcertbundle": "token-ca.crt",
+        "rootcertbundle": bundle,
     }
     plan.set("auth", type="token", options=options)
+
+
+def no_bundle(plan: Plan) -> None:
+    trust_tokens(plan, "token-ca.crt")
+
+
+def wrong_bundle(plan: Plan) -> None:
+    trust_tokens(plan, "server.key")
 
 
 def no_certificate(plan: Plan) -> None:
@@ -78,6 +86,12 @@ SETUPS = (
         lone_option,
     ),
     Setup("The bundle for tokens is not there", "server", "Correct its path.", no_bundle),
+    Setup(
+        "The bundle for tokens is a key",
+        "server",
+        "Name the file of the token server's certificate.",
+        wrong_bundle,
+    ),
     Setup("The path of the certificate is wrong", "server", "Correct the path.", no_certificate),
     Setup("A directory in place of a file", "server", "Name the file in it.", a_directory),
     Setup(

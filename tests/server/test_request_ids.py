@@ -10,6 +10,8 @@ import pytest
 from twisted.logger import capturedLogs
 
 from notary import request_id
+from notary.server.access.control import OpenAccess
+from notary.server.access.interfaces import Scope
 from notary.server.publishing import HUGE_UPLOAD
 from tests.server.harness import GUN, MAX_BODY, Connection, Service, base
 from tests.support.fakes import HeldSigner
@@ -143,6 +145,13 @@ def test_what_fails_after_its_client_has_gone_still_has_it() -> None:
     assert lines[0][ID] == "mine"
 
 
+class OfAlice(OpenAccess):
+    """Takes every request for one of Alice's."""
+
+    def check(self, request: Any, scope: Scope) -> str:
+        return "alice"
+
+
 class TestRequestLine:
     def test_names_what_there_is(self, service: Service) -> None:
         with capturedLogs() as events:
@@ -157,12 +166,10 @@ class TestRequestLine:
         absent = {"gun", "auth.user.name", "http.request.referer", "http.request.useragent"}
         assert not absent & set(events[-1])
 
-    def test_names_the_user(self, service: Service) -> None:
-        connection = service.connect()
-        connection.send(b"POST /nowhere HTTP/1.1\r\nContent-Length: 1\r\n\r\n")
-        connection.requests[0].user = "alice"
+    def test_names_the_user(self) -> None:
+        service = Service.make(make_access=lambda _clock: OfAlice())
         with written_lines() as lines:
-            connection.send(b"x")
+            service.get("/v2/")
         assert lines[-1]["auth.user.name"] == "alice"
 
     def test_holds_no_credentials(self, service: Service) -> None:
