@@ -33,7 +33,7 @@ def read_certificates(file: Path) -> list[x509.Certificate]:
         raise PEMError(f"{what}: {_instead(content)}")
     try:
         return x509.load_pem_x509_certificates(content)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise PEMError(f"{what}: one is damaged; replace the file by a whole copy") from error
 
 

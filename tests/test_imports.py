@@ -16,6 +16,7 @@ ALLOWED = {
     "signing": {"signing", "storage", "tuf", "tls", "request_id"},
     "server": {
         "server",
+        "pem",
         "signing",
         "storage",
         "tuf",

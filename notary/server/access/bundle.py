@@ -12,12 +12,12 @@ from datetime import datetime
 from pathlib import Path
 
 import attrs
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import Certificate
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from notary.pem import PEMError, read_certificates
 from notary.tuf.certificates import MIN_RSA_BITS, public_key
 from notary.tuf.errors import InvalidKeyError
 
@@ -56,9 +56,9 @@ def load_bundle(file: Path) -> Bundle:
         BundleError: the file cannot be read, holds no certificate, or one that cannot be used.
     """
     try:
-        certificates = x509.load_pem_x509_certificates(file.read_bytes())
-    except (OSError, ValueError, x509.InvalidVersion) as error:
-        raise BundleError(f"no PEM certificate can be read from {file}: {error}") from error
+        certificates = read_certificates(file)
+    except PEMError as error:
+        raise BundleError(str(error)) from error
     keys: dict[str, SigningKey] = {}
     for number, certificate in enumerate(certificates, 1):
         try:
