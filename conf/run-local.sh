@@ -15,6 +15,9 @@ if [ ! -s var/passphrase ]; then
 fi
 export NOTARY_SIGNER_TIMESTAMP_1_FILE=../var/passphrase # as seen from conf/
 
+# git does not keep who may read a file, and the daemons warn of keys that everybody can.
+chmod go= fixtures/*.key
+
 stop() {
     trap '' INT TERM
     # shellcheck disable=SC2046 # one word for each process
