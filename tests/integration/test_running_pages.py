@@ -130,7 +130,7 @@ class Place:
                 (OUR_SERVER, lambda: answers(self.server_port), debug),
             ):
                 name = program.name.removeprefix("notary-")
-                command = [program, f"-config={self.etc / name}.json"]
+                command = [str(program), f"-config={self.etc / name}.json"]
                 stack.enter_context(running(command, self.log, is_ready, environment))
             yield
 

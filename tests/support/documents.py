@@ -7,12 +7,17 @@ import re
 import subprocess
 import textwrap
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from tests.support import docker_client, notary_client
 from tests.support.daemons import OUR_SERVER
 
 REPOSITORY = Path(__file__).parent.parent.parent
+DESCRIPTION = REPOSITORY / "docs" / "openapi.yaml"
 SECONDS = 120
 LEFT_BEHIND = ("build", "var", "alice.crt", "alice.key", "verified.rst")
 """What using the repository leaves in it."""
@@ -63,3 +68,10 @@ def in_shell(
         text=True,
         timeout=SECONDS,
     )
+
+
+@cache
+def description() -> Mapping[str, Any]:
+    """The description of the HTTP API."""
+    loaded: Mapping[str, Any] = yaml.safe_load(DESCRIPTION.read_text())
+    return loaded
