@@ -19,7 +19,7 @@ from tests.support.daemons import OUR_SERVER
 REPOSITORY = Path(__file__).parent.parent.parent
 DESCRIPTION = REPOSITORY / "docs" / "openapi.yaml"
 SECONDS = 120
-LEFT_BEHIND = ("build", "var", "alice.crt", "alice.key", "verified.rst")
+LEFT_BEHIND = ("build", "var", "alice.crt", "alice.key", "verified.rst", "memory.json")
 """What using the repository leaves in it."""
 
 _BLOCK = re.compile(r"(?m)^( *)\.\. code-block:: shell\n\n((?:\1[ \t]+.*\n|\n)+)")
