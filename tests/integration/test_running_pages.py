@@ -148,7 +148,7 @@ def test_blocks_are_found() -> None:
 
 def test_no_commands_are_left_out() -> None:
     pages = {page.stem for page in DOCS.glob("*.rst") if shell_blocks(page.read_text())}
-    assert WALKED | ABOUT_ONE_SUBJECT <= pages
+    assert pages >= WALKED | ABOUT_ONE_SUBJECT
     assert pages <= WALKED | ABOUT_ONE_SUBJECT | ELSEWHERE
 
 
