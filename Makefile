@@ -1,5 +1,6 @@
 # make run    server and signer, on https://localhost:4443, with sample certificates; nothing to set up
 # make test   lint, types and tests, with what they need installed first
+# make docs   the documentation, in build/docs
 # make proto  the Python module of notary/signing/signer.proto, after a change there
 # make clean  forget the environment that run and test made
 
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 # Twisted looks for plugins in the directories of sys.path, where only this mode puts the tree.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: run test proto clean
+.PHONY: run test docs proto clean
 
 define NEXT_STEPS
 
@@ -34,6 +35,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest --cov --cov-report=
 	$(BIN)/coverage report --no-skip-covered --include='notary/tuf/*'
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs build/docs
 
 # The generated module works with the protobuf of its own major version and the next one, so it is
 # made by an older compiler than the newest.

@@ -23,6 +23,7 @@ need haproxy haproxy
 [ -e /usr/lib/galera/libgalera_smm.so ] || packages="$packages galera-4"
 need my_print_defaults mariadb-client-core # for mariadb-install-db
 need openssl openssl
+need curl curl
 need systemd-socket-activate systemd
 need docker docker-cli
 need promtool prometheus

@@ -45,6 +45,9 @@ from notary.tuf.names import SNAPSHOT, TIMESTAMP, check_gun
 NEED = "need"
 """The attribute of an endpoint that says what it needs."""
 
+OPERATION = "operation"
+"""The attribute of an endpoint that says what it is counted and logged as."""
+
 P = ParamSpec("P")
 _Method = Callable[Concatenate["API", IRequest, P], Coroutine[Any, Any, bytes]]
 _Endpoint = Callable[Concatenate["API", IRequest, P], Deferred[bytes]]
@@ -98,6 +101,7 @@ def operation(name: str, need: Need) -> Callable[[_Method[P]], _Endpoint[P]]:
             return shield(Deferred.fromCoroutine(answer(self, request, *args, **kwargs)))
 
         setattr(endpoint, NEED, need)
+        setattr(endpoint, OPERATION, name)
         return endpoint
 
     return decorate

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support import docker_client, notary_client
 from tests.support.daemons import Server, answers, find_program, free_port, running
+from tests.support.documents import REPOSITORY, in_shell, make_tree, shell_blocks
 from tests.support.notary_client import NotaryClient
 
 pytestmark = pytest.mark.integration
 
-REPOSITORY = Path(__file__).parent.parent.parent
 DOCUMENTED_ADDRESS = "localhost:4443"
 SET_UP = ("apt-get ", "sudo ", "git ", "cd ", "make ")
 """How lines begin that prepare a machine: what runs the tests has done as much."""
-LEFT_BEHIND = ("build", "var", "alice.crt", "alice.key", "verified.rst")
-"""What using the repository leaves in it."""
-SECONDS = 120
-
-
-def shell_blocks(text: str) -> list[str]:
-    """The contents of all ``.. code-block:: shell``, without their indentation."""
-    found = re.findall(r"(?m)^\.\. code-block:: shell\n\n((?:[ \t]+.*\n|\n)+)", text)
-    return [textwrap.dedent(block).strip() for block in found]
 
 
 def commands_of(text: str) -> str:
@@ -49,14 +37,7 @@ def test_commands_are_found() -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A tree like the repository, in which commands may leave what they make."""
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    for path in REPOSITORY.iterdir():
-        if not path.name.startswith(".") and path.name not in LEFT_BEHIND:
-            (tree / path.name).symlink_to(path)
-    (tmp_path / "home").mkdir()
-    return tree
+    return make_tree(tmp_path)
 
 
 @pytest.fixture
@@ -89,27 +70,6 @@ def press_ctrl_c(process: subprocess.Popen[bytes]) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
-def in_shell(commands: str, tree: Path, server: Server) -> str:
-    """Type commands into a shell, and return what they write."""
-    done = subprocess.run(
-        ["bash", "-c", f"shopt -s expand_aliases\nset -eux -o pipefail\n{commands}\n"],
-        cwd=tree,
-        env={
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(tree.parent / "home"),
-            **notary_client.PASSPHRASES,
-            **docker_client.PASSPHRASES,
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{server.log.read_text()}"
-    return done.stdout
-
-
 def test_first_publish_of_the_readme(
     tree: Path, make_run: Callable[[], AbstractContextManager[Server]]
 ) -> None:
@@ -120,8 +80,9 @@ def test_first_publish_of_the_readme(
     assert {"init", "add", "publish", "verify"} <= set(commands.split())
     assert "&&" not in commands, "bash -e would not notice a failure in front of it"
     with make_run() as server:
-        said = in_shell(commands.replace(DOCUMENTED_ADDRESS, server.address), tree, server)
-    assert "Successfully published changes for repository" in said
+        done = in_shell(commands.replace(DOCUMENTED_ADDRESS, server.address), tree)
+        assert done.returncode == 0, f"{done.stdout}\n{server.log.read_text()}"
+    assert "Successfully published changes for repository" in done.stdout
 
 
 def test_make_run_keeps_keys_and_collections(
