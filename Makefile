@@ -1,5 +1,6 @@
 # make run    server and signer, on https://localhost:4443, with sample certificates; nothing to set up
 # make test   lint, types and tests, with what they need installed first
+# make certs DIR=...  certificates of your own, with a CA; again to renew: docs/certificates.rst
 # make proto  the Python module of notary/signing/signer.proto, after a change there
 # make clean  forget the environment that run and test made
 
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 # Twisted looks for plugins in the directories of sys.path, where only this mode puts the tree.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: run test proto clean
+.PHONY: run test certs proto clean
 
 define NEXT_STEPS
 
@@ -34,6 +35,12 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest --cov --cov-report=
 	$(BIN)/coverage report --no-skip-covered --include='notary/tuf/*'
+
+certs: $(VENV)/.installed
+	@test -n "$(DIR)" || { \
+	    echo 'make certs DIR=/etc/notary [SERVER="HOST ..."] [SIGNER="HOST ..."]' >&2; exit 1; }
+	@$(BIN)/python fixtures/certs.py "$(DIR)" \
+	    $(if $(SERVER),--server $(SERVER)) $(if $(SIGNER),--signer $(SIGNER))
 
 # The generated module works with the protobuf of its own major version and the next one, so it is
 # made by an older compiler than the newest.

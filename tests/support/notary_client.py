@@ -78,14 +78,16 @@ class NotaryClient:
     Attributes:
         server: whom it talks to.
         directory: its trust directory: keys, staged changes, cached metadata.
+        root_ca: whom it trusts to vouch for the server.
     """
 
     server: Server
     directory: Path
+    root_ca: Path = ROOT_CA
     program: str = attrs.field(factory=lambda: find_program("notary", "notary"))
 
     def command(self, *arguments: str | Path) -> list[str]:
-        options = ["-s", self.server.url, "--tlscacert", ROOT_CA, "-d", self.directory]
+        options = ["-s", self.server.url, "--tlscacert", self.root_ca, "-d", self.directory]
         return [self.program, *map(str, options), *map(str, arguments)]
 
     @property
