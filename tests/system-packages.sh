@@ -26,6 +26,9 @@ need openssl openssl
 need systemd-socket-activate systemd
 need docker docker-cli
 need promtool prometheus
+need nginx nginx-light
+need varnishd varnish
+[ -e /bin/kill ] || packages="$packages procps" # for the units of systemd
 
 if [ -z "$packages" ]; then
     exit 0
