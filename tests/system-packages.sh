@@ -26,7 +26,7 @@ need openssl openssl
 need systemd-socket-activate systemd
 need docker docker-cli
 need promtool prometheus
-need nginx nginx-light
+need nginx nginx
 need varnishd varnish
 [ -e /bin/kill ] || packages="$packages procps" # for the units of systemd
 

@@ -59,7 +59,7 @@ def replaced(text: str, changes: Mapping[str, str]) -> str:
 
 @contextmanager
 def nginx(directory: Path, server: int, port: int) -> Iterator[int]:
-    program = find_program("nginx", "nginx-light")
+    program = find_program("nginx", "nginx")
     changes = {
         "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
         "    listen [::]:443 ssl;\n": "",
@@ -72,7 +72,7 @@ def nginx(directory: Path, server: int, port: int) -> Iterator[int]:
     user = "user root;" if os.geteuid() == 0 else ""
     main = directory / "nginx.conf"
     main.write_text(NGINX.format(directory=directory, user=user))
-    command = [program, "-p", directory, "-e", "stderr", "-c", main]
+    command: list[str | Path] = [program, "-p", directory, "-e", "stderr", "-c", main]
     with running(command, directory / "nginx.log", lambda: listens(port)) as pid:
         yield pid
 
@@ -83,8 +83,16 @@ def varnish(directory: Path, server: int, port: int) -> Iterator[int]:
     sample = (CONF / "varnish.vcl").read_text()
     file = directory / "varnish.vcl"
     file.write_text(replaced(sample, {'"4480"': f'"{server}"'}))
-    options = ["-F", "-j", "none", "-n", directory / "varnish", "-s", "malloc,64m"]
-    command = [program, *options, "-a", f"127.0.0.1:{port}", "-f", file]
+    options: list[str | Path] = [
+        "-F",
+        "-j",
+        "none",
+        "-n",
+        directory / "varnish",
+        "-s",
+        "malloc,64m",
+    ]
+    command: list[str | Path] = [program, *options, "-a", f"127.0.0.1:{port}", "-f", file]
     with running(command, directory / "varnish.log", lambda: listens(port)) as pid:
         yield pid
 
@@ -128,7 +136,7 @@ def cached_server(
     if section is not None:
         config["auth"] = section
     log = directory / "server.log"
-    command = [OUR_SERVER, f"-config={write_config(directory, config)}"]
+    command: list[str | Path] = [OUR_SERVER, f"-config={write_config(directory, config)}"]
     proxy_port = free_port()
     with (
         running(command, log, lambda: listens(port)) as pid,

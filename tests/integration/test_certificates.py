@@ -64,8 +64,11 @@ def plan_with(certificates: Path, directory: Path) -> Plan:
 def run(plan: Plan) -> Iterator[tuple[Server, list[int]]]:
     """Run a pair whatever its certificates; yields the server and both process IDs."""
     directory = plan.directory
-    signer = [OUR_SIGNER, f"-config={write_config(directory, plan.signer, 'signer.json')}"]
-    server = [OUR_SERVER, f"-config={write_config(directory, plan.server)}"]
+    signer: list[str | Path] = [
+        OUR_SIGNER,
+        f"-config={write_config(directory, plan.signer, 'signer.json')}",
+    ]
+    server: list[str | Path] = [OUR_SERVER, f"-config={write_config(directory, plan.server)}"]
     log = directory / "server.log"
     with (
         running(
