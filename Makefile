@@ -1,6 +1,7 @@
 # make run    server and signer, on https://localhost:4443, with sample certificates; nothing to set up
 # make test   lint, types and tests, with what they need installed first
 # make certs DIR=...  certificates of your own, with a CA; again to renew: docs/certificates.rst
+# make test-systemd   what docs/systemd.rst says, on a machine of its own; for root
 # make proto  the Python module of notary/signing/signer.proto, after a change there
 # make clean  forget the environment that run and test made
 
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 # Twisted looks for plugins in the directories of sys.path, where only this mode puts the tree.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: run test certs proto clean
+.PHONY: run test test-systemd certs proto clean
 
 define NEXT_STEPS
 
@@ -35,6 +36,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest --cov --cov-report=
 	$(BIN)/coverage report --no-skip-covered --include='notary/tuf/*'
+
+test-systemd: $(VENV)/.installed-dev
+	NOTARY_TEST_SYSTEMD=1 $(BIN)/pytest tests/integration/test_systemd.py
 
 certs: $(VENV)/.installed
 	@test -n "$(DIR)" || { \
