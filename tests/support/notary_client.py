@@ -78,16 +78,18 @@ class NotaryClient:
     Attributes:
         server: whom it talks to.
         directory: its trust directory: keys, staged changes, cached metadata.
-        root_ca: whom it trusts to vouch for the server.
+        authority: whose certificates it trusts, None for those of the operating system.
     """
 
     server: Server
     directory: Path
-    root_ca: Path = ROOT_CA
+    authority: Path | None = ROOT_CA
     program: str = attrs.field(factory=lambda: find_program("notary", "notary"))
 
     def command(self, *arguments: str | Path) -> list[str]:
-        options = ["-s", self.server.url, "--tlscacert", self.root_ca, "-d", self.directory]
+        options: list[str | Path] = ["-s", self.server.url, "-d", self.directory]
+        if self.authority is not None:
+            options += ["--tlscacert", self.authority]
         return [self.program, *map(str, options), *map(str, arguments)]
 
     @property
