@@ -242,7 +242,9 @@ def test_what_needs_a_token_is_never_given_without(kind: str, tmp_path: Path) ->
         name = named_by_checksum("root", both.get("root.json", permission).body)
         for _ in range(2):
             for each in (name, "1.root.json", "root.json"):
-                assert both.get(each, permission).status == 200
+                granted = both.get(each, permission)
+                assert granted.status == 200
+                assert granted.headers["Cache-Control"].startswith("private, max-age=")
                 refused = both.get(each)
                 assert refused.status == 401
                 assert "WWW-Authenticate" in refused.headers
