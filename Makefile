@@ -1,6 +1,8 @@
 # make run    server and signer, on https://localhost:4443, with sample certificates; nothing to set up
 # make test   lint, types and tests, with what they need installed first
 # make docs   the documentation, in build/docs
+# make certs DIR=...  certificates of your own, with a CA; again to renew: docs/certificates.rst
+# make test-systemd   what docs/systemd.rst says, on a machine of its own; for root
 # make proto  the Python module of notary/signing/signer.proto, after a change there
 # make clean  forget the environment that run and test made
 
@@ -10,7 +12,7 @@ BIN := $(VENV)/bin
 # Twisted looks for plugins in the directories of sys.path, where only this mode puts the tree.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: run test docs proto clean
+.PHONY: run test test-systemd docs certs proto clean
 
 define NEXT_STEPS
 
@@ -38,6 +40,15 @@ test: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs build/docs
+
+test-systemd: $(VENV)/.installed-dev
+	NOTARY_TEST_SYSTEMD=1 $(BIN)/pytest tests/integration/test_systemd.py
+
+certs: $(VENV)/.installed
+	@test -n "$(DIR)" || { \
+	    echo 'make certs DIR=/etc/notary [SERVER="HOST ..."] [SIGNER="HOST ..."]' >&2; exit 1; }
+	@$(BIN)/python fixtures/certs.py "$(DIR)" \
+	    $(if $(SERVER),--server $(SERVER)) $(if $(SIGNER),--signer $(SIGNER))
 
 # The generated module works with the protobuf of its own major version and the next one, so it is
 # made by an older compiler than the newest.

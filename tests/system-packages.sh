@@ -27,6 +27,9 @@ need curl curl
 need systemd-socket-activate systemd
 need docker docker-cli
 need promtool prometheus
+need nginx nginx
+need varnishd varnish
+[ -e /bin/kill ] || packages="$packages procps" # for the units of systemd
 
 if [ -z "$packages" ]; then
     exit 0

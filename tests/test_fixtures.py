@@ -16,10 +16,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
+SCRIPTS = ("certs.py", "generate.py", "issuing.py")
 DAEMONS = ("notary-server", "notary-signer")
+LEAVES = (*DAEMONS, "delegation-user")
 FILES = {"root-ca.crt", "intermediate-ca.crt"} | {
-    f"{daemon}.{suffix}" for daemon in DAEMONS for suffix in ("crt", "key")
+    f"{leaf}.{suffix}" for leaf in LEAVES for suffix in ("crt", "key")
 }
+FIVE_YEARS = datetime.timedelta(days=5 * 366)
 FIRST_DAY = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 LAST_DAY = FIRST_DAY.replace(year=FIRST_DAY.year + 50)
 
@@ -27,7 +30,8 @@ LAST_DAY = FIRST_DAY.replace(year=FIRST_DAY.year + 50)
 @pytest.fixture(scope="module")
 def remade(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("fixtures")
-    shutil.copy(FIXTURES / "generate.py", directory)
+    for name in SCRIPTS:
+        shutil.copy(FIXTURES / name, directory)
     subprocess.run([sys.executable, directory / "generate.py"], check=True, timeout=60)
     return directory
 
@@ -48,6 +52,15 @@ def test_only_the_known_files_are_kept(directory: Path) -> None:
     """Above all no private key of an authority."""
     kept = {path.name for path in directory.iterdir() if path.suffix in (".crt", ".key")}
     assert kept == FILES
+
+
+@pytest.mark.parametrize("name", sorted(name for name in FILES if name.endswith(".crt")))
+def test_no_certificate_ends_soon(directory: Path, name: str) -> None:
+    chain = load_chain(directory / name)
+    assert chain
+    for certificate in chain:
+        left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.timezone.utc)
+        assert left > FIVE_YEARS, f"{name} has {left.days} days left: run fixtures/generate.py"
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
@@ -78,14 +91,22 @@ def test_leaf_is_for_authentication_alone(directory: Path, daemon: str) -> None:
     assert not extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
 
 
-@pytest.mark.parametrize("daemon", DAEMONS)
-def test_private_key_belongs_to_the_leaf(directory: Path, daemon: str) -> None:
-    key = serialization.load_pem_private_key((directory / f"{daemon}.key").read_bytes(), None)
-    assert key.public_key() == load_chain(directory / f"{daemon}.crt")[0].public_key()
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_private_key_belongs_to_the_leaf(directory: Path, leaf: str) -> None:
+    key = serialization.load_pem_private_key((directory / f"{leaf}.key").read_bytes(), None)
+    assert key.public_key() == load_chain(directory / f"{leaf}.crt")[0].public_key()
+
+
+def test_no_daemon_trusts_the_delegation_user(directory: Path) -> None:
+    """Else the signer would take whoever delegates to it for a server."""
+    (certificate,) = load_chain(directory / "delegation-user.crt")
+    certificate.verify_directly_issued_by(certificate)
+    usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert set(usage) == {ExtendedKeyUsageOID.CODE_SIGNING}
 
 
 def test_readme_names_every_file_and_its_danger() -> None:
     text = (FIXTURES / "README.rst").read_text()
-    for name in {*FILES, "generate.py"}:
+    for name in {*FILES, *SCRIPTS}:
         assert f"``{name}``" in text
     assert "private keys here are public" in text

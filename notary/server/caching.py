@@ -19,17 +19,21 @@ class CacheControl:
     Attributes:
         max_age: seconds; 0 forbids to keep it.
         must_revalidate: whether it may not be used beyond that time.
+        shared: whether it may also be kept for others than the client that asked.
     """
 
     max_age: int
     must_revalidate: bool = False
+    shared: bool = True
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers that say so."""
         if self.max_age == 0:
             return {"Cache-Control": "max-age=0, no-cache, no-store", "Pragma": "no-cache"}
-        value = f"public, max-age={self.max_age}, s-maxage={self.max_age}"
+        value = f"private, max-age={self.max_age}"
+        if self.shared:
+            value = f"public, max-age={self.max_age}, s-maxage={self.max_age}"
         if self.must_revalidate:
             value += ", must-revalidate"
         return {"Cache-Control": value}

@@ -121,11 +121,11 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
     readiness = Readiness(health, reactor, without=[WRITABLE])
     metrics.watch_readiness(readiness)
     pages = Pages(health, readiness, metrics.registry)
-    max_age = config.caching.max_age
+    max_age, open_to_all = config.caching.max_age, config.auth is None
     policy = Policy(
         config.repositories.gun_prefixes,
-        current=CacheControl(max_age.current_metadata, must_revalidate=True),
-        consistent=CacheControl(max_age.consistent_metadata),
+        current=CacheControl(max_age.current_metadata, must_revalidate=True, shared=open_to_all),
+        consistent=CacheControl(max_age.consistent_metadata, shared=open_to_all),
     )
     publishing = Publishing(
         store, signer, reactor, judging.run, config.repositories.max_version_step

@@ -14,6 +14,8 @@ from tests.config.conftest import Load
 
 REPOSITORY = Path(__file__).parents[2]
 SAMPLES = sorted(path.name for path in (REPOSITORY / "conf").glob("s*-*.json"))
+ROOT_CA = Path("fixtures", "root-ca.crt")
+KINDS = ("local", "mysql", "postgres")
 LOADERS = {"server": load_server_config, "signer": load_signer_config}
 
 GO_SERVER = {
@@ -34,10 +36,13 @@ GO_TRUST_SERVICE = {
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """The samples' directory in a tree like the repository, with the directory of databases."""
-    for name in ("conf", "fixtures"):
-        (tmp_path / name).symlink_to(REPOSITORY / name)
+    """The samples in a tree like the repository, with what they need and only an operator has."""
+    (tmp_path / "fixtures").symlink_to(REPOSITORY / "fixtures")
     (tmp_path / "var").mkdir()
+    (tmp_path / "conf").mkdir()
+    for name in SAMPLES:
+        (tmp_path / "conf" / name).symlink_to(REPOSITORY / "conf" / name)
+    (tmp_path / "conf" / "token-ca.crt").write_bytes((tmp_path / ROOT_CA).read_bytes())
     return tmp_path / "conf"
 
 
@@ -48,19 +53,25 @@ def test_sample_loads_without_warnings(conf: Path, name: str) -> None:
 
 
 def test_there_are_samples() -> None:
-    kinds = ("local", "mysql")
-    assert {*SAMPLES} >= {f"{daemon}-{kind}.json" for daemon in LOADERS for kind in kinds}
+    assert {*SAMPLES} == {
+        *(f"{daemon}-{kind}.json" for daemon in LOADERS for kind in KINDS),
+        "server-token.json",
+    }
 
 
-@pytest.mark.parametrize("kind", ["local", "mysql"])
-def test_samples_belong_together(conf: Path, kind: str) -> None:
-    server = load_server_config(conf / f"server-{kind}.json", {})
-    signer = load_signer_config(conf / f"signer-{kind}.json", {})
+@pytest.mark.parametrize(
+    ("server_kind", "signer_kind"), [*((kind, kind) for kind in KINDS), ("token", "mysql")]
+)
+def test_samples_belong_together(conf: Path, server_kind: str, signer_kind: str) -> None:
+    server = load_server_config(conf / f"server-{server_kind}.json", {})
+    signer = load_signer_config(conf / f"signer-{signer_kind}.json", {})
     assert isinstance(server.trust_service, RemoteTrust)
     assert str(signer.server.grpc_addr).endswith(f":{server.trust_service.port}")
     assert server.trust_service.tls_client_cert is not None
     assert signer.server.client_ca_file is not None
+    assert server.storage.backend == signer.storage.backend
     assert server.storage.db_url != signer.storage.db_url
+    assert (server.auth is not None) == (server_kind == "token")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tests.differential.tokens import (
     REDIRECTING,
     STRANGER,
 )
+from tests.support.forge import multipart
 from tests.support.tokens import CATALOG, REALM, SERVICE, Signer, access, claims, x5c
 
 USUAL = f'Bearer realm="{REALM}",service="{SERVICE}",'
@@ -187,6 +188,19 @@ def catalog(site: Site) -> Iterator[Item]:
         answer = site.request("GET", path, **bearer(token))
         yield f"{answer.status}"
     yield from shown(site.get("root.json", **bearer(token)))
+
+
+@case("token/cached", GUARDED)
+def cached(site: Site) -> Iterator[Item]:
+    """Whether caches may give others what somebody got for a token."""
+    permission = bearer(KNOWN.sign(claims(access(site.gun, "push", "pull")), KNOWN.kid()))
+    key = site.get("timestamp.key", **permission).json
+    content_type, body = multipart(site.collection(timestamp_key=key).first())
+    headers = {"Content-Type": content_type, **permission["headers"]}
+    yield f"{site.request('POST', site.base(), body, headers=headers).status}"
+    for name in ("root.json", "1.root.json"):
+        answer = site.get(name, **permission)
+        yield f"{answer.status} {answer.headers.get('cache-control', 'none')}"
 
 
 for name, host in {

@@ -47,6 +47,17 @@ def test_other_files_never_change(service: Service) -> None:
         assert headers["Cache-Control"] == "public, max-age=2592000, s-maxage=2592000"
 
 
+def test_caches_of_others_can_be_shut_out() -> None:
+    service = Service.make(
+        current=CacheControl(300, must_revalidate=True, shared=False),
+        consistent=CacheControl(2_592_000, shared=False),
+    )
+    service.published()
+    assert service.get(CURRENT).headers["Cache-Control"] == "private, max-age=300, must-revalidate"
+    for path in (VERSION, checksum_path(service)):
+        assert service.get(path).headers["Cache-Control"] == "private, max-age=2592000"
+
+
 def test_no_age_at_all_forbids_caches() -> None:
     service = Service.make(
         current=CacheControl(0, must_revalidate=True), consistent=CacheControl(0)

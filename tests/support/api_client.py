@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import attrs
 
@@ -38,21 +40,35 @@ class Reply:
 class ApiClient:
     """Talks to the server at a port of ``localhost``. Every method blocks."""
 
-    def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
-        self._connection = http.client.HTTPSConnection(
-            "localhost",
-            port,
-            timeout=SECONDS,
-            context=context or ssl.create_default_context(cafile=ROOT_CA),
-        )
+    def __init__(
+        self, port: int, context: ssl.SSLContext | None = None, *, secure: bool = True
+    ) -> None:
+        self._connection: http.client.HTTPConnection
+        if secure:
+            self._connection = http.client.HTTPSConnection(
+                "localhost",
+                port,
+                timeout=SECONDS,
+                context=context or ssl.create_default_context(cafile=ROOT_CA),
+            )
+        else:
+            self._connection = http.client.HTTPConnection("localhost", port, timeout=SECONDS)
 
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
 
-    def ask(self, method: str, path: str, body: bytes = b"", content_type: str = "") -> Reply:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Reply:
         """Send a request and return what is answered."""
-        self._connection.request(method, path, body, {"Content-Type": content_type})
+        sent = {"Content-Type": content_type, **headers}
+        self._connection.request(method, path, body, sent)
         response = self._connection.getresponse()
         return Reply(response.status, response.headers, response.read())
 
@@ -60,7 +76,9 @@ class ApiClient:
         """Ask for a file or key of a collection, such as ``timestamp.json``."""
         return self.ask("GET", f"/v2/{gun}/_trust/tuf/{name}")
 
-    def publish(self, gun: str, files: Files) -> Reply:
+    def publish(
+        self, gun: str, files: Files, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Reply:
         """Publish files."""
         content_type, body = multipart(files)
-        return self.ask("POST", f"/v2/{gun}/_trust/tuf/", body, content_type)
+        return self.ask("POST", f"/v2/{gun}/_trust/tuf/", body, content_type, headers)
