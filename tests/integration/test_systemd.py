@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.documents import shell_blocks
 from tests.support import notary_client
 from tests.support.daemons import FIXTURES, find_program
+from tests.support.documents import shell_blocks
 from tests.support.machine import Machine, booted
 
 pytestmark = pytest.mark.integration
