@@ -204,7 +204,7 @@ def _store(
     metrics.pools.watch("database", threads)
     metrics.watch_database(partial(connections_in_use, engine))
     store = SQLMetadataStore(engine, threads, reactor)
-    cached = CachedMetadataStore(metrics.measure_store(store), CACHED_BYTES)
+    cached = CachedMetadataStore(metrics.measure_store(store), CACHED_BYTES, reactor)
     metrics.watch_cache(cached, CACHED_BYTES)
     writable = partial(store.check_writable, tuf_files)
     return cached, {"DB operational": cached.check, WRITABLE: writable}

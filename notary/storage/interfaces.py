@@ -148,6 +148,12 @@ class IMetadataStore(Interface):
     def newest(gun: str, role: str) -> Deferred[StoredFile]:
         """Fire with the file of the highest version, or fail with `FileNotStoredError`."""
 
+    def newest_timestamps(guns: Collection[str]) -> Deferred[Mapping[str, str]]:
+        """Fire with the checksums of the newest timestamps of several collections, by GUN.
+
+        Collections without one are left out.
+        """
+
     def newest_with_versions(
         gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()
     ) -> Deferred[Newest]:

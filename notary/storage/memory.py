@@ -58,6 +58,15 @@ class MemoryMetadataStore:
         return self._newest(gun, role)
 
     @_as_deferred
+    def newest_timestamps(self, guns: Collection[str]) -> Mapping[str, str]:
+        """See `IMetadataStore.newest_timestamps`."""
+        return {
+            gun: self._newest(gun, TIMESTAMP).sha256
+            for gun in guns
+            if self._versions(gun, TIMESTAMP)
+        }
+
+    @_as_deferred
     def newest_with_versions(
         self, gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()
     ) -> Newest:

@@ -154,6 +154,10 @@ class SwitchedStore:
         found = self._ask("newest", lambda: self.inner.newest(gun, role))
         return found.addCallback(self._replace)
 
+    def newest_timestamps(self, guns: Collection[str]) -> Deferred[Mapping[str, str]]:
+        """See `IMetadataStore.newest_timestamps`."""
+        return self._ask("newest_timestamps", lambda: self.inner.newest_timestamps(guns))
+
     def newest_with_versions(
         self, gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()
     ) -> Deferred[Newest]:

@@ -57,7 +57,7 @@ def server_registry() -> CollectorRegistry:
     _fill(metrics, clock)
     metrics.measure_signer(LocalSigner())
     store = metrics.measure_store(MemoryMetadataStore(clock))
-    metrics.watch_cache(CachedMetadataStore(store, 1000), 1000)
+    metrics.watch_cache(CachedMetadataStore(store, 1000, clock), 1000)
     metrics.watch_connections(lambda: 0)
     metrics.requests.observe("Ping", "GET", 200, 0.1, 0, 2)
     return metrics.registry
