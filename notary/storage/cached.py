@@ -66,18 +66,23 @@ class CachedMetadataStore:
         """How many files there are in memory."""
         return len(self._files)
 
+    def remembered(self, gun: str, role: str, checksum: str) -> StoredFile | None:
+        """See `IMetadataStore.remembered`."""
+        file = self._files.get((gun, role, checksum))
+        if file is not None:
+            self.hits += 1
+        return file
+
     def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_checksum`."""
         return Deferred.fromCoroutine(self._by_checksum(gun, role, checksum))
 
     async def _by_checksum(self, gun: str, role: str, checksum: str) -> StoredFile:
-        file = self._files.get((gun, role, checksum))
+        file = self.remembered(gun, role, checksum)
         if file is None:
             self.misses += 1
             file = await self._store.by_checksum(gun, role, checksum)
             self._remember(gun, file)
-        else:
-            self.hits += 1
         return file
 
     def by_checksums(
@@ -126,11 +131,9 @@ class CachedMetadataStore:
     def _timestamp(self, checksum: str | None, gun: str) -> StoredFile | Deferred[StoredFile]:
         if checksum is None:
             raise FileNotStoredError(f"{gun} has no file of role {TIMESTAMP}")
-        file = self._files.get((gun, TIMESTAMP, checksum))
-        if file is None:
-            return self.by_checksum(gun, TIMESTAMP, checksum)
-        self.hits += 1
-        return file
+        return self.remembered(gun, TIMESTAMP, checksum) or self.by_checksum(
+            gun, TIMESTAMP, checksum
+        )
 
     def newest_timestamps(self, guns: Collection[str]) -> Deferred[Mapping[str, str]]:
         """See `IMetadataStore.newest_timestamps`."""

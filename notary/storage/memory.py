@@ -52,6 +52,11 @@ class MemoryMetadataStore:
         self._files: dict[str, dict[str, dict[int, StoredFile]]] = {}
         self._changes: list[Change] = []
 
+    def remembered(self, gun: str, role: str, checksum: str) -> StoredFile | None:
+        """See `IMetadataStore.remembered`."""
+        versions = self._versions(gun, role).values()
+        return next((file for file in versions if file.sha256 == checksum), None)
+
     @_as_deferred
     def newest(self, gun: str, role: str) -> StoredFile:
         """See `IMetadataStore.newest`."""

@@ -35,6 +35,10 @@ class SQLMetadataStore(SQLStore):
         super().__init__(engine, threads, clock)
         self._standing = StandingConnection(engine)
 
+    def remembered(self, gun: str, role: str, checksum: str) -> StoredFile | None:
+        """See `IMetadataStore.remembered`: nothing is."""
+        return None
+
     def newest(self, gun: str, role: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.newest`."""
         return self._query(reading.newest_txn, gun, role)

@@ -32,6 +32,7 @@ def test_is_away_as_a_whole(service: Service) -> None:
         store.changes(None, None, 1),
         store.check(),
     ]
+    assert store.remembered(GUN, "root", "") is None
     for asked in everything:
         with pytest.raises(StoreUnavailableError):
             result_of(asked)
