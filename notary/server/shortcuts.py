@@ -129,6 +129,8 @@ def _ask_nothing_else(headers: Headers) -> bool:
 
 def _head(request: Any) -> bytes | None:
     """Return the head of an answer as a template; None if it cannot be given again."""
+    if request.clientproto != b"HTTP/1.1":
+        return None
     lines = [b"HTTP/1.1 %d %b" % (request.code, request.code_message)]
     places = []
     for name, values in request.responseHeaders.getAllRawHeaders():

@@ -171,6 +171,7 @@ class Service:
         keys: the signer that really holds keys.
         signer: that same one, which can be away.
         outermost: what the server sees of it.
+        short_way: answers what is known, if the site has one.
         threads: the functions that were run off the reactor's thread.
     """
 
@@ -184,6 +185,7 @@ class Service:
     readiness: Readiness
     api: API
     site: NotarySite
+    short_way: ShortWay
     threads: list[Callable[..., Any]]
 
     @classmethod
@@ -253,6 +255,7 @@ class Service:
             readiness,
             api,
             site,
+            short_way,
             threads,
         )
 
