@@ -33,7 +33,7 @@ from notary.server.errors import (
 )
 from notary.server.headers import header
 from notary.server.keys import ServerKeys
-from notary.server.lessons import NO_COLLECTION, NO_ROUTE, of_current, of_file
+from notary.server.lessons import NO_COLLECTION, NO_ROUTE, Lesson, no_file, of_current, of_file
 from notary.server.lifetimes import Lifetimes
 from notary.server.publishing import Publishing
 from notary.server.reading import read_under
@@ -198,7 +198,9 @@ class API:
     @operation("GetRoleByHash", Need.PULL)
     async def file_by_checksum(self, request: Any, gun: str, role: str, checksum: str) -> bytes:
         """Serve the file of that checksum."""
-        file = await self._store.by_checksum(gun, role, checksum)
+        file = await _found(
+            request, lambda: self._store.by_checksum(gun, role, checksum), no_file(role, checksum)
+        )
         request.lesson = of_file(file)
         return render_file(request, file, self._policy.consistent)
 
@@ -213,7 +215,7 @@ class API:
     @operation("GetRole", Need.PULL)
     async def current_file(self, request: Any, gun: str, role: str) -> bytes:
         """Serve the current file of a role."""
-        timestamp = await self._newest_timestamp(request, gun)
+        timestamp = await _found(request, lambda: self._store.newest(gun, TIMESTAMP), NO_COLLECTION)
         until = inf
         if role in (SNAPSHOT, TIMESTAMP):
             timestamp = await self._renewal.timestamp(gun, timestamp)
@@ -222,17 +224,6 @@ class API:
         request.lesson = of_current(timestamp, file, until)
         self._lifetimes.served(file)
         return render_file(request, file, self._policy.current)
-
-    async def _newest_timestamp(self, request: Any, gun: str) -> StoredFile:
-        """Return the collection's newest timestamp as stored, which may be known already."""
-        try:
-            if request.newest is not None:
-                known: StoredFile = request.newest()
-                return known
-            return await self._store.newest(gun, TIMESTAMP)
-        except FileNotStoredError:
-            request.lesson = NO_COLLECTION
-            raise
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<server_role:role>.key", methods=["GET"])
     @operation("GetKey", Need.PUSH)
@@ -297,6 +288,20 @@ class API:
         with request_id.serving(request.request_id):
             _log_failure(request, failure, error.code.status)
         return render_error(request, error)
+
+
+async def _found(
+    request: Any, ask: Callable[[], Deferred[StoredFile]], if_missing: Lesson
+) -> StoredFile:
+    """Return what the store is asked for, unless it was asked already for this request."""
+    try:
+        if request.found is not None:
+            file: StoredFile = request.found()
+            return file
+        return await ask()
+    except FileNotStoredError:
+        request.lesson = if_missing
+        raise
 
 
 def _render_page(request: IRequest, page: Page) -> bytes:

@@ -67,7 +67,7 @@ class NotaryChannel(HTTPChannel):
             self._go_the_ordinary_way(data)
             return
         self.resetTimeout()
-        if begun.line.lesson.is_current:
+        if begun.line.lesson.waits:
             self._wait(data, begun)
         else:
             self._answer(data, begun, None)
@@ -101,15 +101,15 @@ class NotaryChannel(HTTPChannel):
         return apart
 
     def _wait(self, head: bytes, begun: Begun) -> None:
-        """Be busy with a request until it is known what is newest."""
+        """Be busy with a request until it is known what the store has for it."""
         waiting = _Waiting(head, begun)
         self.requests.append(waiting)
         self._handlingRequest = True
         self.setRawMode()
-        newest: Deferred[StoredFile] = self.site.short_way.newest(begun)
-        newest.addBoth(self._go_on, waiting).addErrback(self._failed)
+        found: Deferred[StoredFile] = self.site.short_way.ask(begun)
+        found.addBoth(self._go_on, waiting).addErrback(self._failed)
 
-    def _go_on(self, newest: StoredFile | Failure, waiting: _Waiting) -> None:
+    def _go_on(self, found: StoredFile | Failure, waiting: _Waiting) -> None:
         self.site.short_way.done_waiting()
         if waiting.lost:
             return
@@ -118,7 +118,7 @@ class NotaryChannel(HTTPChannel):
         self.line_mode = 1
         waited, self._dataBuffer = self._dataBuffer, []
         self.resetTimeout()
-        self._answer(waiting.head, waiting.begun, newest)
+        self._answer(waiting.head, waiting.begun, found)
         if waited:
             if not (self._handlingRequest or self._waitingForTransport):
                 self._networkProducer.resumeProducing()
@@ -128,12 +128,12 @@ class NotaryChannel(HTTPChannel):
         self._log.failure("a known request could not be answered", failure)
         self.abort()
 
-    def _answer(self, head: bytes, begun: Begun, newest: StoredFile | Failure | None) -> None:
+    def _answer(self, head: bytes, begun: Begun, found: StoredFile | Failure | None) -> None:
         short_way = self.site.short_way
-        body = None if self._draining else short_way.body(begun, newest)
+        body = None if self._draining else short_way.body(begun, found)
         if body is None:
-            if newest is not None:
-                begun.newest = lambda: _result(newest)
+            if found is not None:
+                begun.found = lambda: _result(found)
             self._go_the_ordinary_way(head, begun)
             return
         short_way.answer(begun, body, self.transport, self._remote_address(begun.headers.forwarded))
@@ -182,7 +182,7 @@ class NotaryChannel(HTTPChannel):
         self.transport.abortConnection()
 
 
-def _result(newest: StoredFile | Failure) -> StoredFile:
-    if isinstance(newest, Failure):
-        newest.raiseException()
-    return newest
+def _result(found: StoredFile | Failure) -> StoredFile:
+    if isinstance(found, Failure):
+        found.raiseException()
+    return found

@@ -56,7 +56,7 @@ class NotaryRequest(Request):
         started: when its headers were complete, in the reactor's seconds.
         received: bytes of its body.
         scope: what whoever makes it needs; None if anybody may.
-        newest: returns the collection's newest timestamp, or raises why not, if that was asked for
+        found: returns what the store has for it, or raises what is wrong, if the store was asked
             already.
         lesson: what the answer depends on, None if nobody knows.
         reason: what the log says of a refusal.
@@ -71,7 +71,7 @@ class NotaryRequest(Request):
     started = 0.0
     received = 0
     scope: Scope | None = None
-    newest: Callable[[], StoredFile] | None = None
+    found: Callable[[], StoredFile] | None = None
     lesson: Lesson | None = None
     reason = ""
     raw: tuple[bytes, bytes] | None = None
@@ -87,11 +87,8 @@ class NotaryRequest(Request):
             given = header(self, b"X-Request-ID")
             self.request_id = given if request_id.is_sane(given) else request_id.new()
         else:
-            self.started, self.request_id, self.newest = (
-                begun.started,
-                begun.request_id,
-                begun.newest,
-            )
+            self.started, self.request_id = begun.started, begun.request_id
+            self.found = begun.found
         self.setHeader(b"X-Request-ID", self.request_id.encode())
         self._too_large = length is not None and length > self.channel.site.max_body
         self._unwanted = length != 0 and not self.channel.site.wants_body(self)

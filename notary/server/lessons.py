@@ -18,6 +18,7 @@ class Lesson:
     Attributes:
         is_current: whether the collection's newest timestamp has to be the same.
         timestamp: the checksum of that timestamp, None if there was none.
+        missing: role and checksum of the file that was asked for, if it must not be there yet.
         file: role and checksum of the file that was served, which has to be in memory still; None
             if that was the timestamp itself, or no file.
         until: Unix time from which on it has to be looked at again whether a file is to be renewed.
@@ -26,9 +27,15 @@ class Lesson:
 
     is_current: bool = False
     timestamp: str | None = None
+    missing: tuple[str, str] | None = None
     file: tuple[str, str] | None = None
     until: float = inf
     body: bytes | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the store has to be asked."""
+        return self.is_current or self.missing is not None
 
 
 _NOT_FOUND = APIError(METADATA_NOT_FOUND).body
@@ -38,6 +45,11 @@ NO_ROUTE = Lesson(body=_NOT_FOUND)
 
 NO_COLLECTION = Lesson(is_current=True, body=_NOT_FOUND)
 """There is no such collection."""
+
+
+def no_file(role: str, checksum: str) -> Lesson:
+    """Return what an answer depended on that there is no such file."""
+    return Lesson(missing=(role, checksum), body=_NOT_FOUND)
 
 
 def of_file(file: StoredFile) -> Lesson:

@@ -46,7 +46,7 @@ class Begun:
         user: whose access token came with it, if any.
         started: when it came, in the reactor's seconds.
         request_id: tells it from all others.
-        newest: returns the collection's newest timestamp, or raises why not, once it was asked for.
+        found: returns what the store has for it, or raises what is wrong, once that is known.
     """
 
     line: KnownLine
@@ -54,7 +54,7 @@ class Begun:
     user: str | None
     started: float
     request_id: str
-    newest: Callable[[], StoredFile] | None = None
+    found: Callable[[], StoredFile] | None = None
 
 
 class ShortWay:
@@ -104,36 +104,42 @@ class ShortWay:
             user = grant.user
         return Begun(line, headers, user, self._clock.seconds(), request_id.new())
 
-    def newest(self, begun: Begun) -> Deferred[StoredFile]:
-        """Fire with the newest timestamp of the request's collection, or fail as the store does."""
+    def ask(self, begun: Begun) -> Deferred[StoredFile]:
+        """Fire with what the store has for a request, or fail as the store does.
+
+        That is the newest timestamp of the collection, or the file that was missing.
+        """
         self._metrics.in_flight += 1
+        line = begun.line
         with request_id.serving(begun.request_id):
-            return self._store.newest(begun.line.gun, TIMESTAMP)
+            if line.lesson.missing is not None:
+                return self._store.by_checksum(line.gun, *line.lesson.missing)
+            return self._store.newest(line.gun, TIMESTAMP)
 
     def done_waiting(self) -> None:
-        """Take note that what `newest` returned has fired."""
+        """Take note that what `ask` returned has fired."""
         self._metrics.in_flight -= 1
 
-    def body(self, begun: Begun, newest: StoredFile | Failure | None) -> bytes | None:
+    def body(self, begun: Begun, found: StoredFile | Failure | None) -> bytes | None:
         """Return the body of the answer, having counted it among the current files if it is one.
 
         Args:
             begun: the request.
-            newest: what came of asking for the newest timestamp, None if that need not be known.
+            found: what came of asking the store, None if it need not be.
 
         Returns:
             None if another answer is to be given.
         """
         lesson = begun.line.lesson
-        if isinstance(newest, Failure):
-            return lesson.body if newest.check(FileNotStoredError) else None
-        if newest is not None and newest.sha256 != lesson.timestamp:
+        if isinstance(found, Failure):
+            return lesson.body if found.check(FileNotStoredError) else None
+        if found is not None and found.sha256 != lesson.timestamp:
             return None
         if lesson.body is not None:
             return lesson.body
         if self._clock.seconds() >= lesson.until:
             return None
-        file = newest
+        file = found
         if lesson.file is not None:
             file = self._store.remembered(begun.line.gun, *lesson.file)
         if file is None:

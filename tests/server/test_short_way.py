@@ -43,7 +43,8 @@ CASES = {
     "no route": Case("/v2/nothing%25"),
     "no role": Case(f"{base()}targets/none.json", is_short=False),
     "no prefix": Case(f"{base('elsewhere/x')}root.json", is_short=False),
-    "no checksum": Case(f"{base()}root.{'0' * 64}.json", is_short=False),
+    "no checksum": Case(f"{base()}root.{'0' * 64}.json"),
+    "no checksum of no collection": Case(f"{base('docker.io/none')}root.{'0' * 64}.json"),
     "version": Case(f"{base()}1.root.json", is_short=False),
     "head": Case(CURRENT, is_short=False, method="HEAD"),
     "ping": Case("/v2/", is_short=False),
@@ -147,3 +148,13 @@ def test_what_is_known_is_bounded() -> None:
     assert len(shortcuts.lines) * 3072 < shortcuts.lines.maxsize
     assert shortcuts.lines.currsize <= shortcuts.lines.maxsize
     assert len(shortcuts.headers) == shortcuts.headers.maxsize
+
+
+def test_a_file_that_was_missing() -> None:
+    service = made()
+    files = service.collection("docker.io/x").first()
+    path = f"{base('docker.io/x')}root.{sha256(files['root']).hexdigest()}.json"
+    _, known = both_ways(service, Case(path))
+    assert known.is_short
+    assert service.publish(files, "docker.io/x").status == 200
+    assert service.get(path).body == files["root"]
