@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
 
@@ -48,15 +48,21 @@ class StandingConnection:
         if time.monotonic() >= self._replace_at:
             self._close()
         if self._connection is None:
-            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            connection.detach()
-            self._connection = connection
+            self._connection = self._connect()
             self._replace_at = time.monotonic() + _RECYCLE
         try:
             return query(self._connection)
         except BaseException:
             self._close()
             raise
+
+    def _connect(self) -> Connection:
+        connection = self._engine.connect()
+        connection.detach()
+        # Not as an option of the connection: the pool would undo that later, on another one.
+        driver: Any = connection.connection.dbapi_connection
+        self._engine.dialect.set_isolation_level(driver, "AUTOCOMMIT")
+        return connection
 
     def _engine_disposed(self, _engine: Engine) -> None:
         self._replace_at = 0.0
