@@ -197,9 +197,15 @@ class MaxAges(Section):
 
 
 class Caching(Section):
-    """What the cache headers of answers say."""
+    """What is kept for the next request, here and elsewhere."""
 
     max_age: MaxAges = MaxAges()
+    memory_bytes: Annotated[Integer, Field(ge=1024 * 1024, le=2**40)] = Field(
+        default=64 * 1024 * 1024,
+        description="Bytes of memory for files that were served, and for what is remembered of "
+        "requests, so that the next ones take less time. What was not used for longest makes room.",
+        examples=[268435456],
+    )
 
 
 class Repositories(Section):

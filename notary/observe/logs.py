@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from functools import lru_cache
 from json import JSONEncoder
-from typing import Any, TextIO, cast
+from time import time
+from typing import Any, Protocol, TextIO, cast
 
 from structlog.processors import LogfmtRenderer
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
     LogEvent,
+    Logger,
     LogLevel,
     formatEvent,
 )
@@ -51,8 +53,47 @@ _NAMES = {
 }
 _FIRST_KEYS = ("level", "msg", "time")
 
+PREPARED = "log_prepared"
+"""The name of a `Prepared` in an event."""
+
 _to_json = JSONEncoder(sort_keys=True).encode
 _to_logfmt = LogfmtRenderer(key_order=_FIRST_KEYS, drop_missing=True, bool_as_flag=False)
+
+
+class Prepared(Protocol):
+    """The fields of a line of which most were written before."""
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields, as an event would have them."""
+
+    def json(self, message: str, time: str) -> str:
+        """Return the line in JSON, of level ``info``, in the order of names."""
+
+
+def tell(logger: Logger, message: str, **values: Any) -> None:
+    """Log an event at level ``info``, as the logger would; that takes three times as long.
+
+    Args:
+        logger: whose event it is.
+        message: its format.
+        values: of the event.
+    """
+    logger.observer(
+        {
+            **values,
+            "log_logger": logger,
+            "log_level": LogLevel.info,
+            "log_namespace": logger.namespace,
+            "log_source": logger.source,
+            "log_format": message,
+            "log_time": time(),
+        }
+    )
+
+
+def json_field(name: str, value: Any) -> str:
+    """Return a field as it stands in a line in JSON."""
+    return f'"{name}": {_json(_value(value))}'
 
 
 def daemon_log(twistd_options: Mapping[str, Any]) -> TextIO:
@@ -82,9 +123,15 @@ def log_observer(
             has itself.
     """
     render: Callable[[dict[str, Any]], str] = _json if log_format == "json" else _logfmt
+    takes_prepared = log_format == "json" and not journal
 
     @provider(ILogObserver)
     def write(event: LogEvent) -> None:
+        if takes_prepared and PREPARED in event:
+            line = event[PREPARED].json(event["log_format"], _time(int(event["log_time"])))
+            stream.write(f"{line}\n")
+            stream.flush()
+            return
         fields = _fields(event)
         prefix = ""
         if journal:
@@ -96,9 +143,9 @@ def log_observer(
     return FilteringLogObserver(write, [threshold])
 
 
-def _json(fields: dict[str, Any]) -> str:
+def _json(value: Any) -> str:
     # All that is not ASCII is escaped already.
-    return _to_json(fields).replace("\x7f", "\\u007f")
+    return _to_json(value).replace("\x7f", "\\u007f")
 
 
 def _logfmt(fields: dict[str, Any]) -> str:
@@ -122,11 +169,16 @@ def _fields(event: LogEvent) -> dict[str, Any]:
     if failure is not None:
         fields["error"] = _text(failure.getErrorMessage(), MAX_MESSAGE)
         fields["traceback"] = _text(failure.getTraceback()[-MAX_MESSAGE:], MAX_MESSAGE)
+    if PREPARED in event:
+        event = event[PREPARED].fields()
     for name, value in event.items():
         if "." in name or name in FIELDS:
-            number = isinstance(value, (int, float))
-            fields[name] = value if number else _text(str(value), MAX_FIELD)
+            fields[name] = _value(value)
     return fields
+
+
+def _value(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) else _text(str(value), MAX_FIELD)
 
 
 def _message(event: LogEvent) -> str:

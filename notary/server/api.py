@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
+from math import inf
 from typing import Any, Concatenate, ParamSpec
 
 import attrs
@@ -32,13 +33,14 @@ from notary.server.errors import (
 )
 from notary.server.headers import header
 from notary.server.keys import ServerKeys
+from notary.server.lessons import NO_COLLECTION, NO_ROUTE, Lesson, no_file, of_current, of_file
 from notary.server.lifetimes import Lifetimes
 from notary.server.publishing import Publishing
-from notary.server.reading import read_current, read_under
+from notary.server.reading import read_under
 from notary.server.renewal import Renewal
 from notary.sharing import shield
 from notary.signing.interfaces import ISigner
-from notary.storage.interfaces import IMetadataStore
+from notary.storage.interfaces import FileNotStoredError, IMetadataStore, StoredFile
 from notary.tuf.errors import InvalidGUNError
 from notary.tuf.names import SNAPSHOT, TIMESTAMP, check_gun
 
@@ -154,7 +156,7 @@ class API:
         Raises:
             APIError: it may not.
         """
-        scope = need.scope(request.gun)
+        scope = request.scope = need.scope(request.gun)
         if scope is not None:
             request.user = self._access.check(request, scope)
 
@@ -198,11 +200,12 @@ class API:
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<role:role>.<checksum:checksum>.json", methods=["GET"])
     @operation("GetRoleByHash", Need.PULL)
-    async def file_by_checksum(
-        self, request: IRequest, gun: str, role: str, checksum: str
-    ) -> bytes:
+    async def file_by_checksum(self, request: Any, gun: str, role: str, checksum: str) -> bytes:
         """Serve the file of that checksum."""
-        file = await self._store.by_checksum(gun, role, checksum)
+        file = await _found(
+            request, lambda: self._store.by_checksum(gun, role, checksum), no_file(role, checksum)
+        )
+        request.lesson = of_file(file)
         return render_file(request, file, self._policy.consistent)
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<version:version>.<role:role>.json", methods=["GET"])
@@ -214,13 +217,15 @@ class API:
 
     @app.route("/v2/<gun:gun>/_trust/tuf/<role:role>.json", methods=["GET"])
     @operation("GetRole", Need.PULL)
-    async def current_file(self, request: IRequest, gun: str, role: str) -> bytes:
+    async def current_file(self, request: Any, gun: str, role: str) -> bytes:
         """Serve the current file of a role."""
+        timestamp = await _found(request, lambda: self._store.newest(gun, TIMESTAMP), NO_COLLECTION)
+        until = inf
         if role in (SNAPSHOT, TIMESTAMP):
-            timestamp = await self._renewal.timestamp(gun)
-            file = await read_under(self._store, gun, timestamp, role)
-        else:
-            file = await read_current(self._store, gun, role)
+            timestamp = await self._renewal.timestamp(gun, timestamp)
+            until = self._renewal.good_until(timestamp)
+        file = await read_under(self._store, gun, timestamp, role)
+        request.lesson = of_current(timestamp, file, until)
         self._lifetimes.served(file)
         return render_file(request, file, self._policy.current)
 
@@ -273,18 +278,34 @@ class API:
         return _render_page(request, await self._pages.metrics())
 
     @app.handle_errors(HTTPException)
-    def no_such_route(self, request: IRequest, failure: Failure) -> bytes:
+    def no_such_route(self, request: Any, failure: Failure) -> bytes:
         """Answer what no route is for; even that is not for everybody to know."""
         self.admit(request, Need.CATALOG)
+        request.lesson = NO_ROUTE
         return render_error(request, APIError(METADATA_NOT_FOUND))
 
     @app.handle_errors(Exception)
     def failed(self, request: Any, failure: Failure) -> bytes:
         """Answer a request that something was wrong with."""
         error = api_error(failure.value or failure)
+        request.reason = failure.getErrorMessage()
         with request_id.serving(request.request_id):
             _log_failure(request, failure, error.code.status)
         return render_error(request, error)
+
+
+async def _found(
+    request: Any, ask: Callable[[], Deferred[StoredFile]], if_missing: Lesson
+) -> StoredFile:
+    """Return what the store is asked for, unless it was asked already for this request."""
+    try:
+        if request.found is not None:
+            file: StoredFile = request.found()
+            return file
+        return await ask()
+    except FileNotStoredError:
+        request.lesson = if_missing
+        raise
 
 
 def _render_page(request: IRequest, page: Page) -> bytes:

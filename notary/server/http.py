@@ -15,13 +15,18 @@ from twisted.web.server import Request, Site
 
 from notary import request_id
 from notary.draining import Connections
+from notary.observe.logs import tell
 from notary.observe.metrics import RequestMetrics
+from notary.server.access.interfaces import Scope
 from notary.server.answers import JSON, render_error
 from notary.server.channel import NotaryChannel
 from notary.server.errors import INVALID_GUN, UPLOAD_TOO_LARGE, APIError
 from notary.server.headers import header
-from notary.server.remote import Networks
-from notary.server.request_log import request_fields
+from notary.server.lessons import Lesson
+from notary.server.remote import Networks, remote_address
+from notary.server.request_log import COMPLETED, request_fields
+from notary.server.short_way import ShortWay
+from notary.storage.interfaces import StoredFile
 
 IDLE_TIMEOUT = 60
 """Seconds after which a connection on which nothing happens is closed."""
@@ -50,6 +55,12 @@ class NotaryRequest(Request):
         request_id: tells it from all others: what the client chose, if that is sane.
         started: when its headers were complete, in the reactor's seconds.
         received: bytes of its body.
+        scope: what whoever makes it needs; None if anybody may.
+        found: returns what the store has for it, or raises what is wrong, if the store was asked
+            already.
+        lesson: what the answer depends on, None if nobody knows.
+        reason: what the log says of a refusal.
+        raw: its first line and the rest of its head, if they came alone and at once.
     """
 
     channel: Any
@@ -59,15 +70,25 @@ class NotaryRequest(Request):
     request_id = ""
     started = 0.0
     received = 0
+    scope: Scope | None = None
+    found: Callable[[], StoredFile] | None = None
+    lesson: Lesson | None = None
+    reason = ""
+    raw: tuple[bytes, bytes] | None = None
     _too_large = False
     _unwanted = False
     _aborted = False
 
     def gotLength(self, length: int | None) -> None:
         """Make room for the body, if it does not say itself that it is too large."""
-        self.started = self.channel.site.clock.seconds()
-        given = header(self, b"X-Request-ID")
-        self.request_id = given if request_id.is_sane(given) else request_id.new()
+        self.raw, begun = self.channel.taken_apart()
+        if begun is None:
+            self.started = self.channel.site.clock.seconds()
+            given = header(self, b"X-Request-ID")
+            self.request_id = given if request_id.is_sane(given) else request_id.new()
+        else:
+            self.started, self.request_id = begun.started, begun.request_id
+            self.found = begun.found
         self.setHeader(b"X-Request-ID", self.request_id.encode())
         self._too_large = length is not None and length > self.channel.site.max_body
         self._unwanted = length != 0 and not self.channel.site.wants_body(self)
@@ -84,6 +105,12 @@ class NotaryRequest(Request):
                 super().handleContentChunk(data)
         elif self.received > 2 * self.channel.site.max_body and not self._aborted:
             self._abort()
+
+    @property
+    def forwarded(self) -> str:
+        """Where proxies say that the request comes from."""
+        values = self.requestHeaders.getRawHeaders(b"X-Forwarded-For", [])
+        return b",".join(values).decode(errors="replace")
 
     def getRequestHostname(self) -> bytes:
         """Return any name that routing can work with: what clients call us plays no part in it."""
@@ -154,6 +181,7 @@ class NotarySite(Site):
         max_body: bytes of a request's body at the most.
         wants_body: whether a request, of which the headers are there, may do anything.
         proxies: the networks of proxies that are believed where a request comes from.
+        short_way: answers what was answered before; None to have all go the ordinary way.
 
     Attributes:
         connections: those that are open.
@@ -171,6 +199,7 @@ class NotarySite(Site):
         max_body: int,
         wants_body: Callable[[Request], bool],
         proxies: Networks = (),
+        short_way: ShortWay | None = None,
     ) -> None:
         super().__init__(
             resource,
@@ -185,6 +214,7 @@ class NotarySite(Site):
         self.connections = Connections(clock)
         self._metrics = metrics
         self._proxies = proxies
+        self.short_way = short_way
 
     def startFactory(self) -> None:
         """Begin to serve. There is no access log file: answers are log events."""
@@ -199,5 +229,13 @@ class NotarySite(Site):
         self._metrics.observe(
             request.operation, method, request.code, seconds, request.received, request.sentLength
         )
-        fields = request_fields(request, seconds, self._proxies)
-        self._log.info("response completed", **fields)
+        peer: Any = request.getClientAddress()
+        comes_from = self.remote_address(peer, request.forwarded if self._proxies else "")
+        fields = request_fields(request, seconds, comes_from)
+        tell(self._log, COMPLETED, **fields)
+        if self.short_way is not None and request.raw is not None and request.lesson is not None:
+            self.short_way.shortcuts.learn(*request.raw, request, fields)
+
+    def remote_address(self, peer: Any, forwarded: str) -> str:
+        """Return where a request comes from, given who is connected and what proxies say."""
+        return remote_address(peer.host, peer.port, forwarded, self._proxies)

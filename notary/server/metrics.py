@@ -55,6 +55,12 @@ class Cache(Protocol):
         """How many files there are in memory."""
 
 
+class ShortWay(Protocol):
+    """What is told of `notary.server.short_way.ShortWay`."""
+
+    answered: int
+
+
 class ServerMetrics(DaemonMetrics):
     """The registry of a server, filled as the server is put together.
 
@@ -89,6 +95,14 @@ class ServerMetrics(DaemonMetrics):
     def watch_connections(self, signer: Callable[[], float]) -> None:
         """Tell how many connections to the signer there are."""
         self.read("signer_connections", "Connections on which the signer answers.", signer)
+
+    def watch_short_way(self, short_way: ShortWay) -> None:
+        """Tell how many requests were answered as those before."""
+        self.read(
+            "short_way_requests_total",
+            "Requests that were answered without being taken apart, like one before.",
+            lambda: short_way.answered,
+        )
 
     def watch_cache(self, cache: Cache, max_bytes: int) -> None:
         """Tell of the files in memory."""

@@ -15,11 +15,12 @@ from notary.sharing import Shared
 from notary.signing.drafts import sign_draft
 from notary.signing.interfaces import ISigner, KeyNotHeldError
 from notary.storage.interfaces import ConflictError, IMetadataStore, NewFile, StoredFile
-from notary.tuf.drafts import Draft, draft_snapshot, draft_timestamp, renewal_due
+from notary.tuf.drafts import Draft, draft_snapshot, draft_timestamp, good_until, renewal_due
 from notary.tuf.files import Root, Timestamp
 from notary.tuf.names import ROOT, SNAPSHOT, TIMESTAMP
 
 _REMEMBERED_SNAPSHOTS = 100_000
+_REMEMBERED_TIMESTAMPS = 100_000
 _REMEMBERED_FAILURES = 100_000
 _FAILURE_SECONDS = 60
 """For so long a renewal that failed is not tried again ahead of time."""
@@ -44,19 +45,33 @@ class Renewal:
         self._clock = clock
         self._running: Shared[StoredFile] = Shared()
         self._snapshot_expiry: LRUCache[str, datetime] = LRUCache(_REMEMBERED_SNAPSHOTS)
+        self._good_until: LRUCache[str, float] = LRUCache(_REMEMBERED_TIMESTAMPS)
         self._failed: TTLCache[str, bool] = TTLCache(
             _REMEMBERED_FAILURES, _FAILURE_SECONDS, clock.seconds
         )
 
-    async def timestamp(self, gun: str) -> StoredFile:
+    def good_until(self, timestamp: StoredFile) -> float:
+        """Return until when a timestamp can be served as it is, in seconds since 1970.
+
+        That is 0 unless `timestamp` returned it, not long ago, and nothing was due.
+        """
+        return self._good_until.get(timestamp.sha256, 0.0)
+
+    async def timestamp(self, gun: str, newest: StoredFile | None = None) -> StoredFile:
         """Return the collection's current timestamp.
+
+        Args:
+            gun: the collection.
+            newest: its timestamp as stored, if that was asked for already.
 
         Raises:
             FileNotStoredError: there is no such collection.
             DamagedFileError: a file is missing or cannot be read.
             SignerUnavailableError: what has expired cannot be renewed now.
         """
-        file = await self._store.newest(gun, TIMESTAMP)
+        file = newest or await self._store.newest(gun, TIMESTAMP)
+        if self._clock.seconds() < self.good_until(file):
+            return file
         timestamp = read_stored(gun, file, Timestamp.read)
         checksum = timestamp.snapshot.sha256
         if checksum not in self._snapshot_expiry:
@@ -69,6 +84,8 @@ class Renewal:
         now = utc_now(self._clock)
         expired = min(ends.values()) < now
         if not any(renewal_due(role, end, now) for role, end in ends.items()):
+            good = min(good_until(role, end) for role, end in ends.items())
+            self._good_until[file.sha256] = good.timestamp()
             return file
         if gun in self._failed and not expired:
             return file

@@ -34,6 +34,8 @@ from notary.server.http import NotarySite
 from notary.server.main import SWITCHES
 from notary.server.metrics import ServerMetrics
 from notary.server.publishing import Publishing
+from notary.server.short_way import ShortWay
+from notary.server.shortcuts import Shortcuts
 from notary.settings import client_pair, database_settings
 from notary.signing.connections import SignerConnections
 from notary.signing.interfaces import ISigner
@@ -51,7 +53,8 @@ from notary.storage.threads import WorkerThreads
 from notary.tls import ClientContext, KeyPair, ServerContext, TLSError
 
 JUDGING_THREADS = 2
-CACHED_BYTES = 64 * 1024 * 1024
+LINES_SHARE = 4
+"""The part of the memory for what is remembered that request lines may take."""
 
 WRITABLE = "DB writable"
 
@@ -135,6 +138,9 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
         store, signer, publishing, policy, requests, metrics.lifetimes, pages, reactor, access
     )
     server = config.server
+    shortcuts = Shortcuts(config.caching.memory_bytes // LINES_SHARE)
+    short_way = ShortWay(store, access, requests, metrics.lifetimes, shortcuts, reactor)
+    metrics.watch_short_way(short_way)
     site = NotarySite(
         api.app.resource(),
         reactor,
@@ -142,6 +148,7 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
         server.max_upload_bytes,
         access.believes,
         server.trusted_proxies,
+        short_way,
     )
     site.connections.setServiceParent(services)
     context = None
@@ -204,8 +211,10 @@ def _store(
     metrics.pools.watch("database", threads)
     metrics.watch_database(partial(connections_in_use, engine))
     store = SQLMetadataStore(engine, threads, reactor)
-    cached = CachedMetadataStore(metrics.measure_store(store), CACHED_BYTES)
-    metrics.watch_cache(cached, CACHED_BYTES)
+    max_bytes = config.caching.memory_bytes
+    max_bytes -= max_bytes // LINES_SHARE
+    cached = CachedMetadataStore(metrics.measure_store(store), max_bytes, reactor)
+    metrics.watch_cache(cached, max_bytes)
     writable = partial(store.check_writable, tuf_files)
     return cached, {"DB operational": cached.check, WRITABLE: writable}
 

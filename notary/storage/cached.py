@@ -1,4 +1,4 @@
-"""A bounded memory of files that never change, in front of a store."""
+"""A bounded memory of files that never change, in front of a store that knows what is newest."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from collections.abc import Collection, Mapping, Sequence
 
 from cachetools import LRUCache
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from notary.storage.interfaces import Change, IMetadataStore, Newest, NewFile, StoredFile
+from notary.storage.batches import Batches
+from notary.storage.interfaces import (
+    Change,
+    FileNotStoredError,
+    IMetadataStore,
+    Newest,
+    NewFile,
+    StoredFile,
+)
+from notary.tuf.names import TIMESTAMP
 
 _Key = tuple[str, str, str]
 _ENTRY_OVERHEAD = 1024
@@ -17,22 +27,25 @@ _LARGEST_SHARE = 8
 
 @implementer(IMetadataStore)
 class CachedMetadataStore:
-    """Remembers files asked for by checksum; asks another store for everything else.
+    """Remembers files by checksum; asks another store for everything else.
 
     A file never changes under its checksum. A collection that is deleted here is forgotten; one
-    that another server deletes may be served by checksum for as long as it is remembered.
+    that another server deletes may be served by checksum for as long as it is remembered. Which
+    timestamp is the newest is asked each time, for all who want to know at once.
 
     Args:
         store: where the files are.
         max_bytes: how much memory they may take, about; no single file takes more than an eighth.
+        clock: tells when the store takes too long to wait for it.
 
     Attributes:
         hits: how many files that were asked for by checksum were in memory.
         misses: how many were not.
     """
 
-    def __init__(self, store: IMetadataStore, max_bytes: int) -> None:
+    def __init__(self, store: IMetadataStore, max_bytes: int, clock: IReactorTime) -> None:
         self._store = store
+        self._timestamps = Batches(store.newest_timestamps, clock)
         self._largest = max_bytes // _LARGEST_SHARE
         self._files = _Files(max_bytes, _size)
         self.hits = 0
@@ -53,18 +66,23 @@ class CachedMetadataStore:
         """How many files there are in memory."""
         return len(self._files)
 
+    def remembered(self, gun: str, role: str, checksum: str) -> StoredFile | None:
+        """See `IMetadataStore.remembered`."""
+        file = self._files.get((gun, role, checksum))
+        if file is not None:
+            self.hits += 1
+        return file
+
     def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_checksum`."""
         return Deferred.fromCoroutine(self._by_checksum(gun, role, checksum))
 
     async def _by_checksum(self, gun: str, role: str, checksum: str) -> StoredFile:
-        file = self._files.get((gun, role, checksum))
+        file = self.remembered(gun, role, checksum)
         if file is None:
             self.misses += 1
             file = await self._store.by_checksum(gun, role, checksum)
             self._remember(gun, file)
-        else:
-            self.hits += 1
         return file
 
     def by_checksums(
@@ -106,7 +124,20 @@ class CachedMetadataStore:
 
     def newest(self, gun: str, role: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.newest`."""
-        return self._store.newest(gun, role)
+        if role != TIMESTAMP:
+            return self._store.newest(gun, role)
+        return self._timestamps.get(gun).addCallback(self._timestamp, gun)
+
+    def _timestamp(self, checksum: str | None, gun: str) -> StoredFile | Deferred[StoredFile]:
+        if checksum is None:
+            raise FileNotStoredError(f"{gun} has no file of role {TIMESTAMP}")
+        return self.remembered(gun, TIMESTAMP, checksum) or self.by_checksum(
+            gun, TIMESTAMP, checksum
+        )
+
+    def newest_timestamps(self, guns: Collection[str]) -> Deferred[Mapping[str, str]]:
+        """See `IMetadataStore.newest_timestamps`."""
+        return self._store.newest_timestamps(guns)
 
     def newest_with_versions(
         self, gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()

@@ -141,12 +141,21 @@ class DSNError(StorageError):
 class IMetadataStore(Interface):
     """Holds the metadata files of all collections, by GUN, role and version.
 
-    Every method returns a Deferred. Each may fail with `StoreUnavailableError`, and with
-    `UnstorableError` if the store cannot even look for such a name.
+    Every method but `remembered` returns a Deferred. Each may fail with `StoreUnavailableError`,
+    and with `UnstorableError` if the store cannot even look for such a name.
     """
+
+    def remembered(gun: str, role: str, checksum: str) -> StoredFile | None:
+        """Return what `by_checksum` would fire with, if it is there without looking for it."""
 
     def newest(gun: str, role: str) -> Deferred[StoredFile]:
         """Fire with the file of the highest version, or fail with `FileNotStoredError`."""
+
+    def newest_timestamps(guns: Collection[str]) -> Deferred[Mapping[str, str]]:
+        """Fire with the checksums of the newest timestamps of several collections, by GUN.
+
+        Collections without one are left out.
+        """
 
     def newest_with_versions(
         gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()

@@ -52,10 +52,24 @@ class MemoryMetadataStore:
         self._files: dict[str, dict[str, dict[int, StoredFile]]] = {}
         self._changes: list[Change] = []
 
+    def remembered(self, gun: str, role: str, checksum: str) -> StoredFile | None:
+        """See `IMetadataStore.remembered`."""
+        versions = self._versions(gun, role).values()
+        return next((file for file in versions if file.sha256 == checksum), None)
+
     @_as_deferred
     def newest(self, gun: str, role: str) -> StoredFile:
         """See `IMetadataStore.newest`."""
         return self._newest(gun, role)
+
+    @_as_deferred
+    def newest_timestamps(self, guns: Collection[str]) -> Mapping[str, str]:
+        """See `IMetadataStore.newest_timestamps`."""
+        return {
+            gun: self._newest(gun, TIMESTAMP).sha256
+            for gun in guns
+            if self._versions(gun, TIMESTAMP)
+        }
 
     @_as_deferred
     def newest_with_versions(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from notary.storage import reading, writing
+from notary.storage import reading, timestamps, writing
 from notary.storage.interfaces import (
     Change,
     ConflictError,
@@ -20,6 +22,8 @@ from notary.storage.interfaces import (
 )
 from notary.storage.limits import refuse_unstorable
 from notary.storage.sql_common import SQLStore
+from notary.storage.standing import StandingConnection
+from notary.storage.threads import WorkerThreads
 from notary.storage.transactions import run_query, run_transaction
 
 
@@ -27,9 +31,22 @@ from notary.storage.transactions import run_query, run_transaction
 class SQLMetadataStore(SQLStore):
     """Keeps all metadata in a SQL database; see `SQLStore` for its arguments."""
 
+    def __init__(self, engine: Engine, threads: WorkerThreads, clock: IReactorTime) -> None:
+        super().__init__(engine, threads, clock)
+        self._standing = StandingConnection(engine)
+
+    def remembered(self, gun: str, role: str, checksum: str) -> StoredFile | None:
+        """See `IMetadataStore.remembered`: nothing is."""
+        return None
+
     def newest(self, gun: str, role: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.newest`."""
         return self._query(reading.newest_txn, gun, role)
+
+    def newest_timestamps(self, guns: Collection[str]) -> Deferred[Mapping[str, str]]:
+        """See `IMetadataStore.newest_timestamps`."""
+        look = partial(timestamps.newest_txn, guns=tuple(guns))
+        return self._threads.run(self._standing.run, look)
 
     def newest_with_versions(
         self, gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()

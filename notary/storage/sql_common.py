@@ -46,9 +46,16 @@ class exactly(ColumnElement[bool]):  # noqa: N801 - reads as an operator
     ]
     type = Boolean()
 
-    def __init__(self, column: ColumnElement[str], name: str) -> None:
+    def __init__(
+        self,
+        column: ColumnElement[str],
+        name: str | ColumnElement[str],
+        encoded: ColumnElement[bytes] | None = None,
+    ) -> None:
         self.plain = column == name
-        self.bytes = cast(column, LargeBinary) == name.encode()
+        self.bytes = cast(column, LargeBinary) == (
+            name.encode() if isinstance(name, str) else encoded
+        )
 
     def self_group(self, against: object = None) -> exactly:
         """Stand for itself within AND and OR, whatever the database thinks of booleans."""

@@ -67,7 +67,7 @@ def run_transaction(engine: Engine, transaction: Callable[[Connection], _T]) -> 
         with connection, connection.begin():
             return transaction(connection)
 
-    return _run_with_retries(engine, run_and_commit)
+    return with_retries(engine, run_and_commit)
 
 
 def run_query(engine: Engine, query: Callable[[Connection], _T]) -> _T:
@@ -77,7 +77,7 @@ def run_query(engine: Engine, query: Callable[[Connection], _T]) -> _T:
         with engine.connect() as connection:
             return query(connection)
 
-    return _run_with_retries(engine, run)
+    return with_retries(engine, run)
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def alone(engine: Engine, name: str) -> Iterator[None]:
     if engine.dialect.name == "sqlite":
         yield
         return
-    connection = _run_with_retries(engine, engine.connect)
+    connection = with_retries(engine, engine.connect)
     try:
         with in_our_words(engine):
             is_alone = _wait_for_turn(connection, name)
@@ -126,7 +126,12 @@ def _wait_for_turn(connection: Connection, name: str) -> bool:
     return True
 
 
-def _run_with_retries(engine: Engine, run: Callable[[], _T]) -> _T:
+def with_retries(engine: Engine, run: Callable[[], _T]) -> _T:
+    """Call a function that uses an engine, again if the database asks for it. Blocks.
+
+    Raises:
+        StorageError: as `run_transaction`.
+    """
     give_up_at = time.monotonic() + _PATIENCE
     reconnected = False
     with in_our_words(engine):

@@ -96,7 +96,16 @@ def renewal_due(role: str, expires: datetime | None, now: datetime) -> bool:
     That is ahead of time, once less than a seventh of its life is left (two days for a timestamp),
     so that no client ever meets an expired one because it asked first.
     """
-    return expires is None or expires - now < LIFETIMES[role] / _RENEWAL_SHARE
+    return expires is None or expires - now < _renewal_time(role)
+
+
+def good_until(role: str, expires: datetime) -> datetime:
+    """Return until when a snapshot or timestamp that is not due yet need not be made anew."""
+    return expires - _renewal_time(role)
+
+
+def _renewal_time(role: str) -> timedelta:
+    return LIFETIMES[role] / _RENEWAL_SHARE
 
 
 def _draft(

@@ -46,6 +46,7 @@ OVERRIDES = {
     "reporting.bugsnag.api_key": "other",
     "caching.max_age.current_metadata": "7",
     "caching.max_age.consistent_metadata": "8",
+    "caching.memory_bytes": "1048577",
     "repositories.max_version_step": "9",
 }
 

@@ -30,6 +30,9 @@ from notary.server.caching import CacheControl
 from notary.server.http import NotarySite
 from notary.server.metrics import ServerMetrics
 from notary.server.publishing import Publishing
+from notary.server.remote import Networks
+from notary.server.short_way import ShortWay
+from notary.server.shortcuts import Shortcuts
 from notary.signing.interfaces import ISigner
 from notary.signing.local import LocalSigner
 from notary.storage.interfaces import IMetadataStore
@@ -42,6 +45,7 @@ T = TypeVar("T")
 GUN = "docker.io/library/alpine"
 MAX_BODY = 64 * 1024
 MAX_STEP = 1000
+KNOWN_BYTES = 1024 * 1024
 
 
 def result_of(deferred: Deferred[T]) -> T:
@@ -167,6 +171,7 @@ class Service:
         keys: the signer that really holds keys.
         signer: that same one, which can be away.
         outermost: what the server sees of it.
+        short_way: answers what is known, if the site has one.
         threads: the functions that were run off the reactor's thread.
     """
 
@@ -180,6 +185,7 @@ class Service:
     readiness: Readiness
     api: API
     site: NotarySite
+    short_way: ShortWay
     threads: list[Callable[..., Any]]
 
     @classmethod
@@ -194,6 +200,8 @@ class Service:
         make_store: Callable[[IReactorTime], IMetadataStore] = MemoryMetadataStore,
         keys: LocalSigner | None = None,
         make_access: Callable[[IReactorTime], IAccess] = lambda _clock: OpenAccess(),
+        proxies: Networks = (),
+        has_short_way: bool = True,
     ) -> Service:
         clock = Clock()
         clock.advance(int(time.time()))
@@ -223,8 +231,18 @@ class Service:
         access = make_access(cast(IReactorTime, clock))
         lifetimes = watching.lifetimes
         api = API(store, signer, publishing, policy, metrics, lifetimes, pages, clock, access)
+        short_way = ShortWay(
+            store, access, metrics, lifetimes, Shortcuts(KNOWN_BYTES), cast(IReactorTime, clock)
+        )
+        watching.watch_short_way(short_way)
         site = NotarySite(
-            api.app.resource(), cast(IReactorTime, clock), metrics, max_body, access.believes
+            api.app.resource(),
+            cast(IReactorTime, clock),
+            metrics,
+            max_body,
+            access.believes,
+            proxies,
+            short_way if has_short_way else None,
         )
         return cls(
             clock,
@@ -237,6 +255,7 @@ class Service:
             readiness,
             api,
             site,
+            short_way,
             threads,
         )
 

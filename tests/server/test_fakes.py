@@ -22,6 +22,7 @@ def test_is_away_as_a_whole(service: Service) -> None:
     store.go_away()
     everything: list[Deferred[Any]] = [
         store.newest(GUN, "root"),
+        store.newest_timestamps([GUN]),
         store.newest_with_versions(GUN, "root", ["targets"]),
         store.by_version(GUN, "root", 1),
         store.by_checksum(GUN, "root", ""),
@@ -31,6 +32,7 @@ def test_is_away_as_a_whole(service: Service) -> None:
         store.changes(None, None, 1),
         store.check(),
     ]
+    assert store.remembered(GUN, "root", "") is None
     for asked in everything:
         with pytest.raises(StoreUnavailableError):
             result_of(asked)

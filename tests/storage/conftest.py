@@ -110,7 +110,7 @@ def store(request: pytest.FixtureRequest, clock: Clock) -> IMetadataStore:
     if request.param == "memory":
         return MemoryMetadataStore(clock)
     if request.param == "cached":
-        return CachedMetadataStore(MemoryMetadataStore(clock), CACHED_BYTES)
+        return CachedMetadataStore(MemoryMetadataStore(clock), CACHED_BYTES, clock)
     name = "emptied_engine" if request.param == "mariadb" else f"{request.param}_engine"
     engine = request.getfixturevalue(name)
     return SQLMetadataStore(engine, request.getfixturevalue("threads"), clock)

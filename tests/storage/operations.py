@@ -75,7 +75,8 @@ class Daemons:
         threads = cast(Any, AtOnce())
 
         def make_store(clock: Any) -> CachedMetadataStore:
-            return CachedMetadataStore(SQLMetadataStore(self.engine, threads, clock), CACHED_BYTES)
+            store = SQLMetadataStore(self.engine, threads, clock)
+            return CachedMetadataStore(store, CACHED_BYTES, clock)
 
         self.server = Service.make(make_store=make_store, keys=self._keys, max_body=MAX_BODY)
         self.signer = Signer.make(SQLKeyStore(self.engine, threads, cast(Any, self.server.clock)))

@@ -39,8 +39,8 @@ def behind(clock: Clock) -> CountingStore:
 
 
 @pytest.fixture
-def store(behind: CountingStore) -> CachedMetadataStore:
-    return CachedMetadataStore(behind, MAX_BYTES)
+def store(behind: CountingStore, clock: Clock) -> CachedMetadataStore:
+    return CachedMetadataStore(behind, MAX_BYTES, clock)
 
 
 @pytest_twisted.ensureDeferred

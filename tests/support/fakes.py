@@ -149,10 +149,22 @@ class SwitchedStore:
         """Fail like a database that cannot be reached."""
         self.failure = StoreUnavailableError("the database is away")
 
+    def remembered(self, gun: str, role: str, checksum: str) -> StoredFile | None:
+        """See `IMetadataStore.remembered`."""
+        self.asked.append("remembered")
+        if self.hangs or self.failure or self.replaced.get(role, b"") is None:
+            return None
+        file = self.inner.remembered(gun, role, checksum)
+        return None if file is None else self._replace(file)
+
     def newest(self, gun: str, role: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.newest`."""
         found = self._ask("newest", lambda: self.inner.newest(gun, role))
         return found.addCallback(self._replace)
+
+    def newest_timestamps(self, guns: Collection[str]) -> Deferred[Mapping[str, str]]:
+        """See `IMetadataStore.newest_timestamps`."""
+        return self._ask("newest_timestamps", lambda: self.inner.newest_timestamps(guns))
 
     def newest_with_versions(
         self, gun: str, role: str, others: Collection[str], ahead: Collection[str] = ()
@@ -217,4 +229,4 @@ class SwitchedStore:
 
     def _replace(self, file: StoredFile) -> StoredFile:
         data = self.replaced.get(file.role) or file.data
-        return StoredFile(file.role, file.version, data, file.sha256, file.created_at)
+        return NewFile(file.role, file.version, data).stored_at(file.created_at)

@@ -17,13 +17,16 @@ from zope.interface import implementer
 from notary.server.access.bundle import load_bundle
 from notary.server.access.challenge import INSUFFICIENT_SCOPE, INVALID_TOKEN, Challenge
 from notary.server.access.errors import TokenError
-from notary.server.access.interfaces import IAccess, Scope
+from notary.server.access.interfaces import Grant, IAccess, Scope
 from notary.server.access.tokens import Expectations, Token, verify
 from notary.server.errors import UNAUTHORIZED, APIError
 from notary.server.times import utc_now
 
 MAX_REMEMBERED = 1024
 """Tokens that are not verified again when they are shown again: every client shows one often."""
+
+
+_TO_EVERYBODY = Grant(None)
 
 
 @implementer(IAccess)
@@ -33,6 +36,10 @@ class OpenAccess:
     def believes(self, request: Any) -> bool:
         """Believe everybody."""
         return True
+
+    def grant(self, token: bytes | None, scope: Scope) -> Grant | None:
+        """Let every request pass."""
+        return _TO_EVERYBODY
 
     def check(self, request: Any, scope: Scope) -> str | None:
         """Let every request pass."""
@@ -99,6 +106,16 @@ class TokenAccess:
             return raw is not None and self._token(raw) is not None
         except TokenError:
             return False
+
+    def grant(self, token: bytes | None, scope: Scope) -> Grant | None:
+        """See `IAccess.grant`."""
+        try:
+            known = None if token is None else self._token(token)
+        except TokenError:
+            return None
+        if known is None or not known.allows(scope):
+            return None
+        return Grant(known.subject or None)
 
     def check(self, request: Any, scope: Scope) -> str | None:
         """Let a request pass whose token grants what it needs."""

@@ -50,6 +50,17 @@ class Need(Enum):
         return Scope("repository", gun, self.value)
 
 
+@attrs.frozen
+class Grant:
+    """That a request may do what it asks for.
+
+    Attributes:
+        user: who makes it; None if that is not known.
+    """
+
+    user: str | None
+
+
 class IAccess(Interface):
     """Decides who may do what."""
 
@@ -58,6 +69,14 @@ class IAccess(Interface):
 
         Args:
             request: the `IRequest`.
+        """
+
+    def grant(token: bytes | None, scope: Scope) -> Grant | None:
+        """Return what `check` would let pass, None if it would refuse that.
+
+        Args:
+            token: that of the request, as `notary.server.access.control.bearer_token` finds it.
+            scope: what the request needs.
         """
 
     def check(request: Any, scope: Scope) -> str | None:
