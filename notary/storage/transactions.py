@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from notary.storage import faults
-from notary.storage.engines import WRITING
+from notary.storage.engines import STATEMENTS, WRITING
 from notary.storage.faults import code_of, state_of
 from notary.storage.interfaces import StoreUnavailableError
 
@@ -70,11 +70,18 @@ def run_transaction(engine: Engine, transaction: Callable[[Connection], _T]) -> 
     return _run_with_retries(engine, run_and_commit)
 
 
+def run_statement(engine: Engine, statement: Callable[[Connection], _T]) -> _T:
+    """Run a function that executes one statement, which may write, else like `run_transaction`."""
+    if engine.dialect.name == "sqlite":
+        return run_transaction(engine, statement)
+    return run_query(engine, statement)
+
+
 def run_query(engine: Engine, query: Callable[[Connection], _T]) -> _T:
     """Run a function that only reads, else like `run_transaction`."""
 
     def run() -> _T:
-        with engine.connect() as connection:
+        with engine.connect().execution_options(**{STATEMENTS: True}) as connection:
             return query(connection)
 
     return _run_with_retries(engine, run)
