@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256, sha512
@@ -109,6 +109,9 @@ class Metadata:
     version: int
     expires: datetime | None
     extra: Sequence[str]
+    _verified: dict[tuple[PublicKey, Signature], bool] = attrs.field(
+        factory=dict, init=False, repr=False, eq=False
+    )
 
     @classmethod
     def parse(cls, data: bytes) -> Metadata:
@@ -188,21 +191,47 @@ class Metadata:
             SignatureError: too few have, a key stands under an ID that is not its own, or there
                 are more than `MAX_SIGNATURES`.
         """
-        if not self.signatures:
-            raise SignatureError(f"{role} has no signatures")
-        if len(self.signatures) > MAX_SIGNATURES:
-            raise SignatureError(f"{role} has more than {MAX_SIGNATURES} signatures")
-        valid = set()
-        for signature in self.signatures:
-            key = keys.get(signature.key_id)
-            if key is None:
-                continue
-            if key.key_id != signature.key_id:
-                raise SignatureError(f"the key ID {signature.key_id} is not that of its key")
-            if key.verifies(signature.method, signature.signature, self.payload):
-                valid.add(key.canonical_id)
-        if threshold < 1 or len(valid) < threshold:
-            raise SignatureError(f"valid signatures did not meet threshold for {role}")
+        check_signatures(role, self.signatures, keys, threshold, self._is_signed_by)
+
+    def _is_signed_by(self, key: PublicKey, signature: Signature) -> bool:
+        """Verify each signature once: neither it nor what it is over can change."""
+        pair = key, signature
+        if pair not in self._verified:
+            self._verified[pair] = key.verifies(signature.method, signature.signature, self.payload)
+        return self._verified[pair]
+
+
+def check_signatures(
+    role: str,
+    signatures: Sequence[Signature],
+    keys: Mapping[str, PublicKey],
+    threshold: int,
+    is_valid: Callable[[PublicKey, Signature], bool],
+) -> None:
+    """Do what `Metadata.check_signatures` does.
+
+    Args:
+        role: whose file it is, for messages.
+        signatures: those of the file.
+        keys: the keys that may sign, by key ID.
+        threshold: how many of them must have.
+        is_valid: tells whether a signature is a key's.
+    """
+    if not signatures:
+        raise SignatureError(f"{role} has no signatures")
+    if len(signatures) > MAX_SIGNATURES:
+        raise SignatureError(f"{role} has more than {MAX_SIGNATURES} signatures")
+    valid = set()
+    for signature in signatures:
+        key = keys.get(signature.key_id)
+        if key is None:
+            continue
+        if key.key_id != signature.key_id:
+            raise SignatureError(f"the key ID {signature.key_id} is not that of its key")
+        if is_valid(key, signature):
+            valid.add(key.canonical_id)
+    if threshold < 1 or len(valid) < threshold:
+        raise SignatureError(f"valid signatures did not meet threshold for {role}")
 
 
 def _member(container: Mapping[str, Any], name: str, kind: type) -> Any:
