@@ -28,7 +28,7 @@ BEGIN = "BEGIN"
 PING_SECONDS = 5
 """Seconds until a database that is only asked whether it is there counts as silent."""
 
-FRESH_SECONDS = 1.0
+FRESH_SECONDS = 0.2
 """Seconds for which a connection that answered is not asked whether it is there.
 
 One that is lost meanwhile is noticed by the statement that it is used for, which is then run again.

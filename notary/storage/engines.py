@@ -112,7 +112,8 @@ def _begin_with(engine: Engine, statement: str) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get(STATEMENTS):
+        options = connection.get_execution_options()
+        if not options.get(STATEMENTS) and options.get("isolation_level") != "AUTOCOMMIT":
             connection.exec_driver_sql(statement)
 
 

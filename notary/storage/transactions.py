@@ -6,7 +6,8 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -62,19 +63,21 @@ def run_transaction(engine: Engine, transaction: Callable[[Connection], _T]) -> 
         UnstorableError: the database cannot hold what it was given.
     """
 
-    def run_and_commit() -> _T:
-        connection = engine.connect().execution_options(**{WRITING: True})
-        with connection, connection.begin():
-            return transaction(connection)
-
-    return _run_with_retries(engine, run_and_commit)
+    return _run_with_retries(engine, partial(_run_and_commit, engine, {WRITING: True}, transaction))
 
 
 def run_statement(engine: Engine, statement: Callable[[Connection], _T]) -> _T:
     """Run a function that executes one statement, which may write, else like `run_transaction`."""
-    if engine.dialect.name == "sqlite":
-        return run_transaction(engine, statement)
-    return run_query(engine, statement)
+    options = {WRITING: True, STATEMENTS: True}
+    return _run_with_retries(engine, partial(_run_and_commit, engine, options, statement))
+
+
+def _run_and_commit(
+    engine: Engine, options: dict[str, Any], transaction: Callable[[Connection], _T]
+) -> _T:
+    connection = engine.connect().execution_options(**options)
+    with connection, connection.begin():
+        return transaction(connection)
 
 
 def run_query(engine: Engine, query: Callable[[Connection], _T]) -> _T:
