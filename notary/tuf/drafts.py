@@ -15,7 +15,7 @@ import attrs
 from notary.tuf.canonical import encode
 from notary.tuf.files import FILE_TYPES, RoleKeys, Root, Snapshot
 from notary.tuf.keys import PublicKey
-from notary.tuf.metadata import FileMeta, Signature, check_signatures
+from notary.tuf.metadata import FileMeta, Signature, assemble, check_signatures
 from notary.tuf.names import SNAPSHOT, TIMESTAMP, is_role
 from notary.tuf.times import format_time
 
@@ -49,10 +49,7 @@ class Draft:
         """
         signers = self.signers
         check_signatures(self.role, signatures, signers.keys, signers.threshold, self._is_signed_by)
-        return b'{"signed":%b,"signatures":%b}' % (
-            self.payload,
-            encode([signature.to_json() for signature in signatures]),
-        )
+        return assemble(self.payload, [signature.to_json() for signature in signatures])
 
     def _is_signed_by(self, key: PublicKey, signature: Signature) -> bool:
         return key.verifies(signature.method, signature.signature, self.payload)

@@ -11,7 +11,12 @@ from typing import Any
 
 import attrs
 
-from notary.tuf.canonical import check_spelling, decode, encode
+from notary.tuf.canonical import (
+    check_spelling,
+    decode,
+    decode_unless_ambiguous,
+    encode,
+)
 from notary.tuf.errors import ExpiredError, InvalidMetadataError, MalformedJSONError, SignatureError
 from notary.tuf.keys import PublicKey
 from notary.tuf.times import parse_time
@@ -21,6 +26,12 @@ MAX_SIGNATURES = 100
 
 MAX_VERSION = 2**31 - 2
 """The highest version of a file: one more still has to fit the database's column."""
+
+_WORTH_A_TRY = range(4 * 1024, 1024 * 1024)
+"""Bytes of files that are read as if they were canonical from beginning to end.
+
+Smaller ones take no time, larger ones would keep other threads from running for too long.
+"""
 
 _FILE_FIELDS = {"signed", "signatures"}
 _COMMON_FIELDS = {"_type", "version", "expires"}
@@ -109,6 +120,7 @@ class Metadata:
     version: int
     expires: datetime | None
     extra: Sequence[str]
+    _payload: bytes | None = attrs.field(default=None, repr=False, eq=False)
     _verified: dict[tuple[PublicKey, Signature], bool] = attrs.field(
         factory=dict, init=False, repr=False, eq=False
     )
@@ -121,7 +133,7 @@ class Metadata:
             MalformedJSONError: the bytes are not JSON as `notary.tuf.canonical.decode` takes it,
                 or a member that every role shares is of the wrong type.
         """
-        value = decode(data)
+        value, payload = _decode(data)
         if not isinstance(value, dict):
             raise MalformedJSONError("a metadata file must be an object")
         check_spelling(value, _FILE_FIELDS)
@@ -135,12 +147,13 @@ class Metadata:
             _member(signed, "version", int) or 0,
             _expires(_member(signed, "expires", str)),
             tuple(sorted(value.keys() - _FILE_FIELDS)),
+            payload,
         )
 
     @cached_property
     def payload(self) -> bytes:
         """The bytes that the signatures are over: the canonical form of ``signed``."""
-        return encode(self.signed)
+        return encode(self.signed) if self._payload is None else self._payload
 
     def check_common(self, file_type: str) -> None:
         """Check what every role's file must be.
@@ -232,6 +245,26 @@ def check_signatures(
             valid.add(key.canonical_id)
     if threshold < 1 or len(valid) < threshold:
         raise SignatureError(f"valid signatures did not meet threshold for {role}")
+
+
+def _decode(data: bytes) -> tuple[Any, bytes | None]:
+    """Return what a file says, and what of it is signed if that stands in it in canonical form.
+
+    Then no member can stand twice: it would be missing from the canonical form.
+    """
+    if len(data) in _WORTH_A_TRY:
+        value = decode_unless_ambiguous(data)
+        signed = value.get("signed") if isinstance(value, dict) else None
+        if isinstance(signed, dict) and "signatures" in value:
+            payload = encode(signed)
+            if data == assemble(payload, value["signatures"]):
+                return value, payload
+    return decode(data), None
+
+
+def assemble(payload: bytes, signatures: Any) -> bytes:
+    """Return a file as the original programs write it, given the JSON value of its signatures."""
+    return b'{"signed":%b,"signatures":%b}' % (payload, encode(signatures))
 
 
 def _member(container: Mapping[str, Any], name: str, kind: type) -> Any:
