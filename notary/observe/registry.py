@@ -15,9 +15,11 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from twisted.internet.interfaces import IReactorTime
 
 from notary.observe.certificates import CertificateExpiry
 from notary.observe.health import Readiness
+from notary.observe.lag import LoopLag
 from notary.observe.pools import PoolMetrics
 from notary.observe.tallies import Reading
 
@@ -56,6 +58,10 @@ class DaemonMetrics:
         GCCollector(registry=self.registry)
         self.registry.register(_BuildInfo(prefix, version))
         self.pools = PoolMetrics(self.registry, prefix)
+
+    def watch_loop(self, clock: IReactorTime) -> LoopLag:
+        """Return a service that tells how late the event loop is."""
+        return LoopLag(self.registry, self._prefix, clock)
 
     def watch_database(self, connections: Callable[[], float]) -> None:
         """Tell how many connections to the database are in use."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar, cast
 
+from cachetools import LRUCache
 from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -26,8 +27,9 @@ from notary.storage.interfaces import (
 )
 from notary.tuf.drafts import Draft
 from notary.tuf.errors import BadHierarchyError, BadRootError, StaleVersionError
+from notary.tuf.files import Root
 from notary.tuf.metadata import Metadata
-from notary.tuf.names import SNAPSHOT, TIMESTAMP
+from notary.tuf.names import ROOT, SNAPSHOT, TIMESTAMP
 from notary.tuf.publish import Accepted, Stored, judge, needed_roles
 
 T = TypeVar("T")
@@ -40,6 +42,11 @@ They take about a millisecond.
 
 HUGE_UPLOAD = 1024 * 1024
 """Bytes from which on uploads are judged one at a time: taken apart they are many times larger."""
+
+_REMEMBERED_ROOTS = 1024 * 1024
+"""Bytes of roots that are remembered; what was read from them takes ten times as much."""
+
+_LARGEST_ROOT = _REMEMBERED_ROOTS // 64
 
 _ATTEMPTS = 4
 
@@ -72,6 +79,7 @@ class Publishing:
         self._run_in_thread = run_in_thread
         self._max_version_step = max_version_step
         self._huge = DeferredLock()
+        self._roots: LRUCache[bytes, Root] = LRUCache(_REMEMBERED_ROOTS, _size_of)
 
     async def publish(self, gun: str, content_type: str, body: BinaryIO) -> None:
         """Make an upload part of a collection, or change nothing.
@@ -95,17 +103,19 @@ class Publishing:
         upload = await self._run(size, read_upload, content_type, body)
         for _ in range(_ATTEMPTS):
             files, versions = await self._stored(gun, upload)
-            judged = await self._run(
+            accepted, snapshot_draft = await self._run(
                 size + sum(len(file.data) for file in files.values()),
                 _judge,
                 gun,
                 upload,
                 files,
                 versions,
+                self._roots.get(files[ROOT].data) if ROOT in files else None,
                 utc_now(self._clock),
                 self._max_version_step,
             )
-            signed = await self._sign(gun, *judged)
+            self._remember(accepted.root)
+            signed = await self._sign(gun, accepted, snapshot_draft)
             try:
                 await self._store.publish(gun, signed, versions.get(TIMESTAMP, 0))
             except ConflictError as error:
@@ -124,6 +134,10 @@ class Publishing:
                 )
                 return
         raise StaleVersionError("others kept publishing to the same collection")
+
+    def _remember(self, root: Root) -> None:
+        if _size_of(root) <= _LARGEST_ROOT:
+            self._roots[root.metadata.data] = root
 
     def _run(self, size: int, function: Callable[..., T], *args: object) -> Deferred[T]:
         run = self._run_in_thread if size >= BIG_UPLOAD else maybeDeferred
@@ -170,17 +184,25 @@ class Publishing:
         return [*files, NewFile(TIMESTAMP, draft.version, timestamp)]
 
 
+def _size_of(root: Root) -> int:
+    return len(root.metadata.data)
+
+
 def _judge(
     gun: str,
     upload: Mapping[str, Metadata],
     files: Mapping[str, StoredFile],
     versions: Mapping[str, int],
+    root: Root | None,
     now: datetime,
     max_step: int,
 ) -> tuple[Accepted, Draft | None]:
     """Do all of a publish that takes long: what is parsed, verified or hashed may be big."""
-    stored = {role: read_stored(gun, file, _unread) for role, file in files.items()}
-    accepted = judge(gun, upload, Stored(stored, versions), now, max_step)
+    read = {} if root is None else {ROOT: root.metadata}
+    stored = {
+        role: read.get(role) or read_stored(gun, file, _unread) for role, file in files.items()
+    }
+    accepted = judge(gun, upload, Stored(stored, versions, root), now, max_step)
     return accepted, accepted.draft_snapshot(now)
 
 

@@ -117,6 +117,7 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
     judging.setServiceParent(services)
     metrics = ServerMetrics(__version__, reactor, judging.run)
     metrics.pools.watch("judging", judging)
+    metrics.watch_loop(reactor).setServiceParent(services)
     metrics.watch_certificates(_certificates(config))
     signer = metrics.measure_signer(_signer(config, reactor, services, reloader, metrics))
     store, checks = _store(config, reactor, services, metrics)

@@ -113,6 +113,7 @@ def build(
     cryptography.setServiceParent(services)
     metrics = SignerMetrics(__version__, reactor)
     metrics.pools.watch("cryptography", cryptography)
+    metrics.watch_loop(reactor).setServiceParent(services)
     store = _store(config, reactor, services, metrics)
     alias = config.storage.default_alias
     if config.storage.backend == "memory":

@@ -1,4 +1,4 @@
-"""Connections of the drivers that wait for no answer without end.
+"""Connections of the drivers that wait for no answer without end, and ask nothing needlessly.
 
 A database can be reached and keep silent all the same: stopped, swapping, or behind a firewall that
 has forgotten the connection.
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pymysql
@@ -21,8 +22,17 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+BEGIN = "BEGIN"
+"""Begins a transaction of MySQL, where each statement is one of its own otherwise."""
+
 PING_SECONDS = 5
 """Seconds until a database that is only asked whether it is there counts as silent."""
+
+FRESH_SECONDS = 0.2
+"""Seconds for which a connection that answered is not asked whether it is there.
+
+One that is lost meanwhile is noticed by the statement that it is used for, which is then run again.
+"""
 
 _POLL_SECONDS = 0.1
 
@@ -41,6 +51,8 @@ def connect_postgres(seconds: float, *args: Any, **settings: Any) -> Any:
 
 class _MySQLConnection(Connection):  # type: ignore[misc, unused-ignore]  # without stubs it is Any
     _read_timeout: float | None
+    _answered_at = -inf
+    _begun = False
 
     def connect(self, sock: Any = None) -> None:
         try:
@@ -52,8 +64,25 @@ class _MySQLConnection(Connection):  # type: ignore[misc, unused-ignore]  # with
             raise pymysql.err.OperationalError(CR.CR_CONN_HOST_ERROR, *error.args[1:]) from error
 
     def ping(self, reconnect: Any = False) -> None:
-        with self._waiting_at_most(PING_SECONDS):
-            super().ping(reconnect)
+        if not _is_fresh(self._answered_at):
+            with self._waiting_at_most(PING_SECONDS):
+                super().ping(reconnect)
+
+    def query(self, sql: Any, unbuffered: Any = False) -> Any:
+        self._begun = self._begun or sql == BEGIN
+        result = super().query(sql, unbuffered)
+        self._answered_at = time.monotonic()
+        return result
+
+    def commit(self) -> None:
+        super().commit()
+        self._begun = False
+
+    def rollback(self) -> None:
+        """End a transaction, if one was begun; SQLAlchemy asks for that after each use."""
+        if self._begun:
+            super().rollback()
+            self._begun = False
 
     @contextmanager
     def _waiting_at_most(self, seconds: float | None) -> Iterator[None]:
@@ -67,12 +96,18 @@ class _MySQLConnection(Connection):  # type: ignore[misc, unused-ignore]  # with
 
 def ping_postgres(ping: Callable[[Any], bool], connection: Any) -> bool:
     """Have a connection from `connect_postgres` pinged, with less patience than it has else."""
+    if _is_fresh(connection.answered_at):
+        return True
     usual = connection.patience
     connection.patience = PING_SECONDS
     try:
         return ping(connection)
     finally:
         connection.patience = usual
+
+
+def _is_fresh(answered_at: float) -> bool:
+    return time.monotonic() - answered_at < FRESH_SECONDS
 
 
 @cache
@@ -84,14 +119,18 @@ def _postgres_connection_class() -> Any:
 
         Attributes:
             patience: seconds, None for no bound.
+            answered_at: when it answered last, by the monotonic clock.
         """
 
         patience: float | None = None
+        answered_at = -inf
 
         def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
             if self.patience is None:
                 return super().wait(gen, *args, **kwargs)
-            return super().wait(_bounded(gen, self.patience, self), _POLL_SECONDS)
+            answer = super().wait(_bounded(gen, self.patience, self), _POLL_SECONDS)
+            self.answered_at = time.monotonic()
+            return answer
 
     return PatientConnection
 

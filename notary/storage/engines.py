@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from notary.storage.certificates import Certificates, tls_context
-from notary.storage.drivers import connect_mysql, connect_postgres, ping_postgres
+from notary.storage.drivers import BEGIN, connect_mysql, connect_postgres, ping_postgres
 
 _TIMEOUTS = {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}
 """Seconds until a server that keeps silent counts as down, unless the URL says otherwise."""
@@ -36,6 +36,12 @@ _NOT_TO_BE_SHOWN = ["options", "sslpassword"]
 WRITING = "notary_writing"
 """Execution option of a connection whose transaction is going to write."""
 
+STATEMENTS = "notary_statements"
+"""Execution option of a connection whose statements are each for themselves.
+
+A server need not be told of a transaction, nor that it is over. SQLite is told all the same.
+"""
+
 
 def create_engine_for(url: URL, connections: int = 4, *, upgrading: bool = False) -> Engine:
     """Return an engine for a URL from `notary.storage.dsn.engine_url`. It connects on first use.
@@ -54,11 +60,15 @@ def create_engine_for(url: URL, connections: int = 4, *, upgrading: bool = False
     }
     match url.get_backend_name():
         case "mysql":
-            return _create_mysql_engine(url, options, upgrading)
+            engine = _create_mysql_engine(url, options, upgrading)
         case "postgresql":
-            return _create_postgres_engine(url, options, upgrading)
+            engine = _create_postgres_engine(url, options, upgrading)
         case _:
-            return _create_sqlite_engine(url, options)
+            engine = _create_sqlite_engine(url, options)
+    # One statement for many rows: the drivers would send one for each.
+    engine.dialect.use_insertmanyvalues = True
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+    return engine
 
 
 def _create_mysql_engine(url: URL, options: dict[str, Any], upgrading: bool) -> Engine:
@@ -71,7 +81,6 @@ def _create_mysql_engine(url: URL, options: dict[str, Any], upgrading: bool) -> 
         settings += f", SESSION time_zone = '{url.query['time_zone']}'"
     engine = create_engine(
         url.difference_update_query(["tls", "time_zone", *_TLS_FILES]),
-        isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         pool_recycle=_RECYCLE,
         connect_args={
@@ -80,6 +89,7 @@ def _create_mysql_engine(url: URL, options: dict[str, Any], upgrading: bool) -> 
             # What does not fit is to be an error, never to be cut off.
             "sql_mode": "STRICT_TRANS_TABLES",
             "init_command": settings,
+            "autocommit": True,
             # PyMySQL would encode it as Latin-1; Go sends UTF-8.
             "password": (url.password or "").encode(),
             **_tls_options(url),
@@ -91,8 +101,25 @@ def _create_mysql_engine(url: URL, options: dict[str, Any], upgrading: bool) -> 
     def connect(_dialect: Any, _entry: Any, _args: Any, settings: dict[str, Any]) -> Any:
         return connect_mysql(**settings)
 
+    event.listen(engine, "connect", _read_what_was_committed)
     event.listen(engine, "connect", _read_what_was_written)
+    _begin_with(engine, BEGIN)
     return engine
+
+
+def _begin_with(engine: Engine, statement: str) -> None:
+    """Have transactions begun by us; the driver commits each statement for itself."""
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if not options.get(STATEMENTS) and options.get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql(statement)
+
+
+def _read_what_was_committed(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
 
 def _read_what_was_written(connection: Any, _entry: ConnectionPoolEntry) -> None:
@@ -137,7 +164,6 @@ def _create_postgres_engine(url: URL, options: dict[str, Any], upgrading: bool) 
     seconds = timeouts["statement_timeout"]
     engine = create_engine(
         url.difference_update_query(_NOT_TO_BE_SHOWN),
-        isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         pool_recycle=_RECYCLE,
         connect_args={name: value for name, value in defaults.items() if name not in given},
@@ -148,6 +174,11 @@ def _create_postgres_engine(url: URL, options: dict[str, Any], upgrading: bool) 
     def connect(_dialect: Any, _entry: Any, args: Any, settings: dict[str, Any]) -> Any:
         return connect_postgres(seconds, *args, **settings)
 
+    @event.listens_for(engine, "connect")
+    def let_us_begin(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        connection.autocommit = True
+
+    _begin_with(engine, "BEGIN ISOLATION LEVEL READ COMMITTED")
     dialect: Any = engine.dialect
     dialect.do_ping = partial(ping_postgres, dialect.do_ping)
     return engine

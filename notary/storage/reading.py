@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     Row,
     ScalarSelect,
     Select,
+    bindparam,
     literal_column,
     null,
     select,
@@ -21,12 +24,15 @@ from sqlalchemy import (
 
 from notary.storage.interfaces import Change, FileNotStoredError, Newest, NewFile, StoredFile
 from notary.storage.schema import changefeed, tuf_files
-from notary.storage.sql_common import exactly
+from notary.storage.sql_common import exactly, is_named, names
 
 _T = TypeVar("_T")
 
 MOST_AHEAD = 20
 """Files that are read ahead at the most."""
+
+_REMEMBERED = 128
+"""Statements of one kind that are kept, by the roles that they are for."""
 
 _EPOCH = datetime.fromtimestamp(0, timezone.utc)
 
@@ -48,9 +54,7 @@ def batches(items: Sequence[_T], size: int = 100) -> Iterator[Sequence[_T]]:
 
 def newest_txn(connection: Connection, gun: str, role: str) -> StoredFile:
     """See `IMetadataStore.newest`."""
-    found = connection.execute(
-        _files_of(gun, role).order_by(tuf_files.c.version.desc()).limit(1)
-    ).first()
+    found = connection.execute(_NEWEST, names(gun=gun, role=role)).first()
     if found is None:
         raise FileNotStoredError(f"{gun} has no file of role {role}")
     return _stored_file(found)
@@ -61,21 +65,15 @@ def newest_with_versions_txn(
 ) -> Newest:
     """See `IMetadataStore.newest_with_versions`. One look into the index per role."""
     first, *more = list(batches(sorted(others))) or [()]
-    queries = [
-        _newest_of(gun, role).add_columns(*(_highest_version(gun, other) for other in first)),
-        *(
-            _newest_of(gun, each).add_columns(*(null() for _ in first))
-            for each in sorted(set(ahead) - {role})[:MOST_AHEAD]
-        ),
-    ]
-    rows = connection.execute(union_all(*queries) if len(queries) > 1 else queries[0]).all()
+    wanted = tuple(sorted(set(ahead) - {role})[:MOST_AHEAD])
+    rows = connection.execute(_newest_with_versions(role, first, wanted), names(gun=gun)).all()
     row = next((row for row in rows if row.role == role), None)
     if row is None:
         raise FileNotStoredError(f"{gun} has no file of role {role}")
     found = list(row[len(_FILE_COLUMNS) :])
     for batch in more:
-        query = select(*(_highest_version(gun, other) for other in batch))
-        found += connection.execute(query).one()
+        query = select(*(_highest_version(other) for other in batch))
+        found += connection.execute(query, names(gun=gun)).one()
     versions = dict(zip(sorted(others), found, strict=True))
     return Newest(
         _stored_file(row),
@@ -86,7 +84,8 @@ def newest_with_versions_txn(
 
 def by_version_txn(connection: Connection, gun: str, role: str, version: int) -> StoredFile:
     """See `IMetadataStore.by_version`."""
-    found = connection.execute(_files_of(gun, role).where(tuf_files.c.version == version)).first()
+    parameters = {**names(gun=gun, role=role), "version": version}
+    found = connection.execute(_BY_VERSION, parameters).first()
     if found is None:
         raise FileNotStoredError(f"{gun} has no version {version} of role {role}")
     return _stored_file(found)
@@ -94,9 +93,8 @@ def by_version_txn(connection: Connection, gun: str, role: str, version: int) ->
 
 def by_checksum_txn(connection: Connection, gun: str, role: str, checksum: str) -> StoredFile:
     """See `IMetadataStore.by_checksum`."""
-    found = connection.execute(
-        _files_of(gun, role).where(tuf_files.c.sha256 == checksum).limit(1)
-    ).first()
+    parameters = {**names(gun=gun, role=role), "checksum": checksum}
+    found = connection.execute(_BY_CHECKSUM, parameters).first()
     if found is None:
         raise FileNotStoredError(f"{gun} has no file of role {role} with checksum {checksum}")
     return _stored_file(found)
@@ -107,17 +105,13 @@ def by_checksums_txn(
 ) -> Mapping[str, StoredFile]:
     """See `IMetadataStore.by_checksums`."""
     found: dict[str, StoredFile] = {}
-    newest = [
-        _newest_of(gun, role).add_columns(literal_column("1").label("is_ahead"))
-        for role in sorted(set(ahead) - checksums.keys())[:MOST_AHEAD]
-    ]
+    newest = tuple(sorted(set(ahead) - checksums.keys())[:MOST_AHEAD])
     for batch in batches(tuple(set(checksums.values()))):
-        query = _files_of(gun).where(tuf_files.c.sha256.in_(batch))
-        query = query.add_columns(literal_column("0").label("is_ahead"))
-        for row in connection.execute(union_all(query, *newest) if newest else query):
+        parameters = {**names(gun=gun), "checksums": batch}
+        for row in connection.execute(_by_checksums(newest), parameters):
             if row.is_ahead or checksums.get(row.role) == row.sha256:
                 found[row.role] = _stored_file(row)
-        newest = []
+        newest = ()
     return found
 
 
@@ -164,20 +158,41 @@ def holds_all_txn(connection: Connection, gun: str, files: Sequence[NewFile]) ->
     return True
 
 
-def _files_of(gun: str, role: str | None = None) -> Select[Any]:
-    query = select(*_FILE_COLUMNS).where(exactly(tuf_files.c.gun, gun))
-    return query if role is None else query.where(exactly(tuf_files.c.role, role))
+_FILES: Select[Any] = select(*_FILE_COLUMNS).where(is_named(tuf_files.c.gun, "gun"))
+_FILES_OF_ROLE = _FILES.where(is_named(tuf_files.c.role, "role"))
+_NEWEST = _FILES_OF_ROLE.order_by(tuf_files.c.version.desc()).limit(1)
+_BY_VERSION = _FILES_OF_ROLE.where(tuf_files.c.version == bindparam("version"))
+_BY_CHECKSUM = _FILES_OF_ROLE.where(tuf_files.c.sha256 == bindparam("checksum")).limit(1)
 
 
-def _newest_of(gun: str, role: str) -> Select[Any]:
-    return _files_of(gun, role).where(tuf_files.c.version == _highest_version(gun, role))
+@lru_cache(_REMEMBERED)
+def _newest_with_versions(role: str, others: Sequence[str], ahead: Sequence[str]) -> Executable:
+    queries = [
+        _newest_of(role).add_columns(*(_highest_version(other) for other in others)),
+        *(_newest_of(each).add_columns(*(null() for _ in others)) for each in ahead),
+    ]
+    return union_all(*queries) if ahead else queries[0]
 
 
-def _highest_version(gun: str, role: str) -> ScalarSelect[int]:
+@lru_cache(_REMEMBERED)
+def _by_checksums(ahead: Sequence[str]) -> Executable:
+    query = _FILES.where(tuf_files.c.sha256.in_(bindparam("checksums", expanding=True)))
+    query = query.add_columns(literal_column("0").label("is_ahead"))
+    newest = (_newest_of(role).add_columns(literal_column("1").label("is_ahead")) for role in ahead)
+    return union_all(query, *newest) if ahead else query
+
+
+def _newest_of(role: str) -> Select[Any]:
+    return _FILES.where(
+        exactly(tuf_files.c.role, role), tuf_files.c.version == _highest_version(role)
+    )
+
+
+def _highest_version(role: str) -> ScalarSelect[int]:
     """The last entry of the unique index; `max` would read all of them where bytes are compared."""
     return (
         select(tuf_files.c.version)
-        .where(exactly(tuf_files.c.gun, gun), exactly(tuf_files.c.role, role))
+        .where(is_named(tuf_files.c.gun, "gun"), exactly(tuf_files.c.role, role))
         .order_by(tuf_files.c.version.desc())
         .limit(1)
         .correlate(None)

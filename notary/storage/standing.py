@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
 
+from notary.storage.engines import STATEMENTS
 from notary.storage.transactions import run_query, with_retries
 
 _T = TypeVar("_T")
@@ -57,7 +58,7 @@ class StandingConnection:
             raise
 
     def _connect(self) -> Connection:
-        connection = self._engine.connect()
+        connection = self._engine.connect().execution_options(**{STATEMENTS: True})
         connection.detach()
         # Not as an option of the connection: the pool would undo that later, on another one.
         driver: Any = connection.connection.dbapi_connection

@@ -6,13 +6,14 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from notary.storage import faults
-from notary.storage.engines import WRITING
+from notary.storage.engines import STATEMENTS, WRITING
 from notary.storage.faults import code_of, state_of
 from notary.storage.interfaces import StoreUnavailableError
 
@@ -62,19 +63,28 @@ def run_transaction(engine: Engine, transaction: Callable[[Connection], _T]) -> 
         UnstorableError: the database cannot hold what it was given.
     """
 
-    def run_and_commit() -> _T:
-        connection = engine.connect().execution_options(**{WRITING: True})
-        with connection, connection.begin():
-            return transaction(connection)
+    return with_retries(engine, partial(_run_and_commit, engine, {WRITING: True}, transaction))
 
-    return with_retries(engine, run_and_commit)
+
+def run_statement(engine: Engine, statement: Callable[[Connection], _T]) -> _T:
+    """Run a function that executes one statement, which may write, else like `run_transaction`."""
+    options = {WRITING: True, STATEMENTS: True}
+    return with_retries(engine, partial(_run_and_commit, engine, options, statement))
+
+
+def _run_and_commit(
+    engine: Engine, options: dict[str, Any], transaction: Callable[[Connection], _T]
+) -> _T:
+    connection = engine.connect().execution_options(**options)
+    with connection, connection.begin():
+        return transaction(connection)
 
 
 def run_query(engine: Engine, query: Callable[[Connection], _T]) -> _T:
     """Run a function that only reads, else like `run_transaction`."""
 
     def run() -> _T:
-        with engine.connect() as connection:
+        with engine.connect().execution_options(**{STATEMENTS: True}) as connection:
             return query(connection)
 
     return with_retries(engine, run)

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, text
+from sqlalchemy import (
+    Connection,
+    Executable,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.exc import IntegrityError
 
 from notary.storage.interfaces import (
@@ -17,7 +29,7 @@ from notary.storage.interfaces import (
 )
 from notary.storage.reading import batches
 from notary.storage.schema import changefeed, tuf_files
-from notary.storage.sql_common import exactly
+from notary.storage.sql_common import is_named, names
 from notary.tuf.names import TIMESTAMP
 
 _SURE_TO_FIT = 1_000_000
@@ -28,6 +40,13 @@ _MOST_AT_ONCE = 16_000_000
 
 _OTHER_COLUMNS = 8192
 """Bytes that bound what else is in the statement of one file."""
+
+_REMEMBERED = 128
+"""Statements of one kind that are kept."""
+
+_DELETE = delete(tuf_files).where(is_named(tuf_files.c.gun, "gun"))
+_ADD_FILES = insert(tuf_files)
+_ADD_CHANGE = insert(changefeed)
 
 
 def publish_txn(
@@ -59,7 +78,7 @@ def publish_txn(
                 }
                 for file in batch
             ]
-            connection.execute(insert(tuf_files).values(rows))
+            connection.execute(_ADD_FILES, rows)
     except IntegrityError as error:
         raise ConflictError(f"{gun} changed while it was published to") from error
     for file in files:
@@ -76,7 +95,7 @@ def delete_txn(connection: Connection, gun: str, now: datetime) -> None:
     nothing leaves no half collection.
     """
     deleted = False
-    while connection.execute(delete(tuf_files).where(exactly(tuf_files.c.gun, gun))).rowcount:
+    while connection.execute(_DELETE, names(gun=gun)).rowcount:
         deleted = True
     if deleted:
         _add_change(connection, gun, 0, None, DELETION, now)
@@ -89,32 +108,41 @@ def _lock_base(connection: Connection, gun: str, files: Sequence[NewFile], base:
         raise ConflictError(f"{gun} has version {base} of its timestamp already")
     refused_from[TIMESTAMP] = base
     in_the_way: list[tuple[str, int]] = []
-    for batch in batches(tuple(refused_from.items())):
-        locking = (
-            select(tuf_files.c.role, tuf_files.c.version)
-            .where(
-                exactly(tuf_files.c.gun, gun),
-                or_(
-                    *(
-                        and_(tuf_files.c.role == role, tuf_files.c.version >= version)
-                        for role, version in batch
-                    )
-                ),
-            )
-            .with_for_update()
-        )
-        in_the_way += [(row.role, row.version) for row in connection.execute(locking)]
+    for batch in batches(tuple(refused_from)):
+        versions = {f"version{number}": refused_from[role] for number, role in enumerate(batch)}
+        locking = connection.execute(_lock_from(batch), {**names(gun=gun), **versions})
+        in_the_way += [(row.role, row.version) for row in locking]
     if in_the_way != ([(TIMESTAMP, base)] if base else []):
         raise ConflictError(
             f"{gun} changed since version {base} of its timestamp, or has these versions already"
         )
 
 
+@lru_cache(_REMEMBERED)
+def _lock_from(roles: Sequence[str]) -> Executable:
+    """Lock the files of some roles from given versions on."""
+    return (
+        select(tuf_files.c.role, tuf_files.c.version)
+        .where(
+            is_named(tuf_files.c.gun, "gun"),
+            or_(
+                *(
+                    and_(
+                        tuf_files.c.role == role,
+                        tuf_files.c.version >= bindparam(f"version{number}", type_=Integer()),
+                    )
+                    for number, role in enumerate(roles)
+                )
+            ),
+        )
+        .with_for_update()
+    )
+
+
 def _statements(files: Sequence[NewFile], size: int) -> Iterator[Sequence[NewFile]]:
     """Cut into what a statement of that size may hold: all of a publish, unless it is big.
 
-    Executing it with many parameters would leave that to the drivers, one of which sends a
-    statement for each row.
+    SQLAlchemy makes one statement of many rows, however large it gets.
     """
     for batch in batches(files):
         start, room = 0, size
@@ -161,8 +189,11 @@ def _add_change(
     category: str,
     now: datetime,
 ) -> None:
-    connection.execute(
-        insert(changefeed).values(
-            created_at=now, gun=gun, version=version, sha256=checksum, category=category
-        )
-    )
+    change = {
+        "created_at": now,
+        "gun": gun,
+        "version": version,
+        "sha256": checksum,
+        "category": category,
+    }
+    connection.execute(_ADD_CHANGE, change)

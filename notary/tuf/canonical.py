@@ -88,27 +88,45 @@ def decode(data: bytes) -> Any:
             integer of 64 bits, name a member of an object twice, nest
             deeper than `MAX_DEPTH`, or hold a string that is not Unicode text.
     """
+    text = _text(data)
+    value = _loads(text, object_pairs_hook=_object)
+    _check_depth(value)
+    if "\\u" in text:
+        encode(value)
+    return value
+
+
+def decode_unless_ambiguous(data: bytes) -> Any:
+    """Do as `decode`, in half the time, but let a member of an object stand twice: the last counts.
+
+    That can be told from the value's canonical form, if the bytes ought to have that.
+    """
+    value = _loads(_text(data))
+    _check_depth(value)
+    return value
+
+
+def _loads(text: str, **hooks: Any) -> Any:
     try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise MalformedJSONError(f"not UTF-8 at byte {error.start}") from error
-    try:
-        value = json.loads(
+        return json.loads(
             text,
-            object_pairs_hook=_object,
             parse_int=_integer,
             parse_float=_refuse_number,
             parse_constant=_refuse_number,
+            **hooks,
         )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         raise MalformedJSONError(f"not JSON: {error.msg} at {place}") from error
     except RecursionError as error:
         raise _too_deep() from error
-    _check_depth(value)
-    if "\\u" in text:
-        encode(value)
-    return value
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedJSONError(f"not UTF-8 at byte {error.start}") from error
 
 
 def check_spelling(container: Iterable[str], fields: Set[str]) -> None:

@@ -14,7 +14,8 @@ import attrs
 
 from notary.tuf.canonical import encode
 from notary.tuf.files import FILE_TYPES, RoleKeys, Root, Snapshot
-from notary.tuf.metadata import FileMeta, Metadata, Signature
+from notary.tuf.keys import PublicKey
+from notary.tuf.metadata import FileMeta, Signature, assemble, check_signatures
 from notary.tuf.names import SNAPSHOT, TIMESTAMP, is_role
 from notary.tuf.times import format_time
 
@@ -46,13 +47,12 @@ class Draft:
         Raises:
             SignatureError: the signatures are not those of enough of the role's keys.
         """
-        file = b'{"signed":%b,"signatures":%b}' % (
-            self.payload,
-            encode([signature.to_json() for signature in signatures]),
-        )
         signers = self.signers
-        Metadata.parse(file).check_signatures(self.role, signers.keys, signers.threshold)
-        return file
+        check_signatures(self.role, signatures, signers.keys, signers.threshold, self._is_signed_by)
+        return assemble(self.payload, [signature.to_json() for signature in signatures])
+
+    def _is_signed_by(self, key: PublicKey, signature: Signature) -> bool:
+        return key.verifies(signature.method, signature.signature, self.payload)
 
 
 def draft_snapshot(

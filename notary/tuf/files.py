@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
 from typing import Any
 
 import attrs
@@ -211,19 +212,28 @@ def _check_target(path: str, value: Any) -> None:
     if not isinstance(value, dict):
         raise InvalidMetadataError(f"target {path[:300]!r} must be an object")
     _check_fields(value, _FILE_META_FIELDS)
+    what = partial(_target, path)
     if value.get("length") is not None:
-        _length(f"target {path[:300]!r}", value)
-    _hashes(f"target {path[:300]!r}", value)
+        _length(what, value)
+    _hashes(what, value)
 
 
-def _hashes(what: str, value: Mapping[str, Any]) -> dict[str, bytes]:
+def _target(path: str) -> str:
+    return f"target {path[:300]!r}"
+
+
+def _cut(role: str) -> str:
+    return role[:300]
+
+
+def _hashes(what: Callable[[], str], value: Mapping[str, Any]) -> dict[str, bytes]:
     try:
         return {
             algorithm: base64.b64decode(digest, validate=True)
             for algorithm, digest in _object(value, "hashes").items()
         }
     except (TypeError, ValueError) as error:
-        raise InvalidMetadataError(f"the hashes of {what} must be base64") from error
+        raise InvalidMetadataError(f"the hashes of {what()} must be base64") from error
 
 
 def _meta(metadata: Metadata, required: Sequence[str]) -> dict[str, FileMeta]:
@@ -239,17 +249,18 @@ def _file_meta(role: str, value: Any) -> FileMeta:
     if not isinstance(value, dict):
         raise InvalidMetadataError(f"the entry of {role[:300]} must be an object")
     _check_fields(value, _FILE_META_FIELDS)
-    digests = _hashes(role, value)
+    what = partial(_cut, role)
+    digests = _hashes(what, value)
     if "sha256" not in digests:
         raise InvalidMetadataError(f"missing {role[:300]} sha256 checksum information")
     known = {algorithm: digests[algorithm] for algorithm in _DIGEST_SIZES if algorithm in digests}
     if any(len(digest) != _DIGEST_SIZES[algorithm] for algorithm, digest in known.items()):
         raise InvalidMetadataError(f"invalid {role[:300]} checksum information")
-    return FileMeta(_length(role[:300], value), known)
+    return FileMeta(_length(what, value), known)
 
 
-def _length(what: str, value: Mapping[str, Any]) -> int:
+def _length(what: Callable[[], str], value: Mapping[str, Any]) -> int:
     length = value.get("length")
     if not isinstance(length, int) or isinstance(length, bool) or length < 0:
-        raise InvalidMetadataError(f"the length of {what} must be a number of bytes")
+        raise InvalidMetadataError(f"the length of {what()} must be a number of bytes")
     return length

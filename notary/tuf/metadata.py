@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256, sha512
@@ -11,7 +11,12 @@ from typing import Any
 
 import attrs
 
-from notary.tuf.canonical import check_spelling, decode, encode
+from notary.tuf.canonical import (
+    check_spelling,
+    decode,
+    decode_unless_ambiguous,
+    encode,
+)
 from notary.tuf.errors import ExpiredError, InvalidMetadataError, MalformedJSONError, SignatureError
 from notary.tuf.keys import PublicKey
 from notary.tuf.times import parse_time
@@ -21,6 +26,12 @@ MAX_SIGNATURES = 100
 
 MAX_VERSION = 2**31 - 2
 """The highest version of a file: one more still has to fit the database's column."""
+
+_WORTH_A_TRY = range(4 * 1024, 1024 * 1024)
+"""Bytes of files that are read as if they were canonical from beginning to end.
+
+Smaller ones take no time, larger ones would keep other threads from running for too long.
+"""
 
 _FILE_FIELDS = {"signed", "signatures"}
 _COMMON_FIELDS = {"_type", "version", "expires"}
@@ -109,6 +120,10 @@ class Metadata:
     version: int
     expires: datetime | None
     extra: Sequence[str]
+    _payload: bytes | None = attrs.field(default=None, repr=False, eq=False)
+    _verified: dict[tuple[PublicKey, Signature], bool] = attrs.field(
+        factory=dict, init=False, repr=False, eq=False
+    )
 
     @classmethod
     def parse(cls, data: bytes) -> Metadata:
@@ -118,7 +133,7 @@ class Metadata:
             MalformedJSONError: the bytes are not JSON as `notary.tuf.canonical.decode` takes it,
                 or a member that every role shares is of the wrong type.
         """
-        value = decode(data)
+        value, payload = _decode(data)
         if not isinstance(value, dict):
             raise MalformedJSONError("a metadata file must be an object")
         check_spelling(value, _FILE_FIELDS)
@@ -132,12 +147,13 @@ class Metadata:
             _member(signed, "version", int) or 0,
             _expires(_member(signed, "expires", str)),
             tuple(sorted(value.keys() - _FILE_FIELDS)),
+            payload,
         )
 
     @cached_property
     def payload(self) -> bytes:
         """The bytes that the signatures are over: the canonical form of ``signed``."""
-        return encode(self.signed)
+        return encode(self.signed) if self._payload is None else self._payload
 
     def check_common(self, file_type: str) -> None:
         """Check what every role's file must be.
@@ -188,21 +204,67 @@ class Metadata:
             SignatureError: too few have, a key stands under an ID that is not its own, or there
                 are more than `MAX_SIGNATURES`.
         """
-        if not self.signatures:
-            raise SignatureError(f"{role} has no signatures")
-        if len(self.signatures) > MAX_SIGNATURES:
-            raise SignatureError(f"{role} has more than {MAX_SIGNATURES} signatures")
-        valid = set()
-        for signature in self.signatures:
-            key = keys.get(signature.key_id)
-            if key is None:
-                continue
-            if key.key_id != signature.key_id:
-                raise SignatureError(f"the key ID {signature.key_id} is not that of its key")
-            if key.verifies(signature.method, signature.signature, self.payload):
-                valid.add(key.canonical_id)
-        if threshold < 1 or len(valid) < threshold:
-            raise SignatureError(f"valid signatures did not meet threshold for {role}")
+        check_signatures(role, self.signatures, keys, threshold, self._is_signed_by)
+
+    def _is_signed_by(self, key: PublicKey, signature: Signature) -> bool:
+        """Verify each signature once: neither it nor what it is over can change."""
+        pair = key, signature
+        if pair not in self._verified:
+            self._verified[pair] = key.verifies(signature.method, signature.signature, self.payload)
+        return self._verified[pair]
+
+
+def check_signatures(
+    role: str,
+    signatures: Sequence[Signature],
+    keys: Mapping[str, PublicKey],
+    threshold: int,
+    is_valid: Callable[[PublicKey, Signature], bool],
+) -> None:
+    """Do what `Metadata.check_signatures` does.
+
+    Args:
+        role: whose file it is, for messages.
+        signatures: those of the file.
+        keys: the keys that may sign, by key ID.
+        threshold: how many of them must have.
+        is_valid: tells whether a signature is a key's.
+    """
+    if not signatures:
+        raise SignatureError(f"{role} has no signatures")
+    if len(signatures) > MAX_SIGNATURES:
+        raise SignatureError(f"{role} has more than {MAX_SIGNATURES} signatures")
+    valid = set()
+    for signature in signatures:
+        key = keys.get(signature.key_id)
+        if key is None:
+            continue
+        if key.key_id != signature.key_id:
+            raise SignatureError(f"the key ID {signature.key_id} is not that of its key")
+        if is_valid(key, signature):
+            valid.add(key.canonical_id)
+    if threshold < 1 or len(valid) < threshold:
+        raise SignatureError(f"valid signatures did not meet threshold for {role}")
+
+
+def _decode(data: bytes) -> tuple[Any, bytes | None]:
+    """Return what a file says, and what of it is signed if that stands in it in canonical form.
+
+    Then no member can stand twice: it would be missing from the canonical form.
+    """
+    if len(data) in _WORTH_A_TRY:
+        value = decode_unless_ambiguous(data)
+        signed = value.get("signed") if isinstance(value, dict) else None
+        if isinstance(signed, dict) and "signatures" in value:
+            payload = encode(signed)
+            if data == assemble(payload, value["signatures"]):
+                return value, payload
+    return decode(data), None
+
+
+def assemble(payload: bytes, signatures: Any) -> bytes:
+    """Return a file as the original programs write it, given the JSON value of its signatures."""
+    return b'{"signed":%b,"signatures":%b}' % (payload, encode(signatures))
 
 
 def _member(container: Mapping[str, Any], name: str, kind: type) -> Any:

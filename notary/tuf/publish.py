@@ -31,10 +31,12 @@ class Stored:
         files: its current files by role, as far as `needed_roles` asks for them.
         versions: the newest version of the uploaded roles, of the snapshot and of the timestamp;
             absent if there is none.
+        root: its root, if that has been read before; it need not be read again.
     """
 
     files: Mapping[str, Metadata] = attrs.field(factory=dict)
     versions: Mapping[str, int] = attrs.field(factory=dict)
+    root: Root | None = None
 
 
 @attrs.frozen
@@ -127,7 +129,7 @@ class _Publish:
         try:
             previous = None
             if ROOT in self.stored.files:
-                previous = Root.read(self.stored.files[ROOT])
+                previous = self.stored.root or Root.read(self.stored.files[ROOT])
             if ROOT in self.upload:
                 return self._new_root(self.upload[ROOT], previous)
             if previous is not None:

@@ -15,7 +15,7 @@ import attrs
 from sqlalchemy import Connection, Engine, event, text
 
 from notary.storage.bootstrap import SERVER, SIGNER, bootstrap
-from notary.storage.engines import create_engine_for
+from notary.storage.engines import STATEMENTS, create_engine_for
 from tests.storage.operations import BUSY, BUSY_OPERATIONS, OPERATIONS, Daemons
 from tests.support.mariadb import mariadb
 from tests.support.postgres import postgres
@@ -31,6 +31,9 @@ _FEW = 1000
 
 _BUSY_PART = 20
 """One of so many rows belongs to the busy collection."""
+
+_WITHOUT_PLAN = ("BEGIN", "INSERT")
+"""What statements begin with that look for no rows."""
 
 _FUNCTIONS = {
     "mysql": {
@@ -79,7 +82,7 @@ def fill(engine: Engine, rows: int) -> None:
         for statement in _FILL.format(**{**functions, **values, "numbers": numbers}).split(";"):
             with engine.begin() as connection:
                 connection.execute(text(statement))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with engine.connect().execution_options(**{STATEMENTS: True}) as connection:
         for table in TABLES:
             connection.execute(text(functions["analyze"].format(table=table)))
 
@@ -136,8 +139,8 @@ def _short(statement: str) -> str:
 
 
 def _explain_mariadb(cursor: Any, statement: str, parameters: Any) -> Plan | None:
-    if statement.startswith("INSERT") or "@@" in statement:
-        return None  # neither looks for rows
+    if statement.startswith(_WITHOUT_PLAN) or "@@" in statement:
+        return None
     cursor.execute(f"EXPLAIN {statement}", parameters)
     names = [column[0] for column in cursor.description]
     steps, faults = [], []
@@ -155,7 +158,7 @@ def _explain_mariadb(cursor: Any, statement: str, parameters: Any) -> Plan | Non
 
 
 def _explain_postgres(cursor: Any, statement: str, parameters: Any) -> Plan | None:
-    if statement.startswith("INSERT"):
+    if statement.startswith(_WITHOUT_PLAN):
         return None
     cursor.execute(f"EXPLAIN (COSTS OFF) {statement}", parameters)
     lines = [line.strip().removeprefix("->  ") for (line,) in cursor.fetchall()]

@@ -54,7 +54,7 @@ STATEMENTS = {
     "timestamp.key, warm": 1,
     "rotate timestamp.key": 0,
     "health": 1,
-    "signer: create key": 3,
+    "signer: create key": 2,
     "signer: create key again": 1,
     "signer: first signature": 1,
     "signer: first signature, cold": 2,
@@ -119,7 +119,8 @@ def sent(engine: Engine) -> Iterator[list[str]]:
         executemany: bool,
     ) -> None:
         if not statement.startswith("BEGIN"):
-            statements.extend([statement] * (len(parameters) if executemany else 1))
+            is_repeated = executemany and isinstance(parameters, list)
+            statements.extend([statement] * (len(parameters) if is_repeated else 1))
 
     try:
         yield statements
@@ -159,4 +160,4 @@ def test_mariadb_gets_what_is_counted(mariadb: MariaDB) -> None:
         f"{database.name}[%",
     )
     words = [argument.split()[0] for (argument,) in logged]
-    assert words == ["SELECT", "ROLLBACK", "SELECT", "INSERT", "INSERT", "COMMIT", "ROLLBACK"]
+    assert words == ["SELECT", "BEGIN", "SELECT", "INSERT", "INSERT", "COMMIT"]

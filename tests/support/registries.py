@@ -44,6 +44,7 @@ class Described:
 
 def _fill(metrics: ServerMetrics | SignerMetrics, clock: Any) -> None:
     metrics.pools.watch("database", WorkerThreads(clock, "database", 1))
+    metrics.watch_loop(clock)
     metrics.watch_database(lambda: 0)
     metrics.watch_certificates({"server.tls_cert_file": ROOT_CA})
     readiness = Readiness(Health({"Check": lambda: succeed(None)}, clock), clock)
