@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
+from benchmarks.contenders import P256, RSA
 from benchmarks.https import Connection, Expected, WrongAnswerError, get
 from benchmarks.loads import Workload
+from benchmarks.newcomers import Handshakes, Pulls
+from benchmarks.publishes import NewKeys, Publishes
 from benchmarks.reads import Reads
 from benchmarks.stock import BIG, Stock, base, by_checksum
 
 RECORDS = 100
 """Changes that are asked for at once."""
 
-MOST_PATHS = 20_000
-"""So many collections are asked for in turn, at most."""
+_MOST_PULLED = 100
+"""So many collections are pulled in turn, at most."""
 
 
 def all_workloads(stock: Stock, guns: int) -> dict[str, Workload]:
     """Return the workloads on so many collections, in the order of the report."""
-    return {each.name: each for each in _reads(stock, guns)}
+    workloads = [*_reads(stock, guns), *_newcomers(stock, guns), *_publishes()]
+    return {each.name: each for each in workloads}
 
 
 def _reads(stock: Stock, guns: int) -> Iterator[Workload]:
@@ -60,6 +64,25 @@ def _reads(stock: Stock, guns: int) -> Iterator[Workload]:
     yield Reads("changefeed-c16", f"changefeed, {RECORDS} records, c16", 16, _changes)
 
 
+def _newcomers(stock: Stock, guns: int) -> Iterator[Workload]:
+    collections = [pulled(stock, number) for number in range(min(guns, _MOST_PULLED))]
+    title = f"fresh pull: connection and {len(collections[0])} files"
+    yield Pulls("pull-k8", f"{title}, k8", 8, collections)
+    for name, certificate in (("rsa", RSA), ("p256", P256)):
+        title = f"TLS handshakes, {certificate}"
+        yield Handshakes(f"handshake-{name}-k8", f"{title}, full, k8", 8, certificate)
+        yield Handshakes(
+            f"resumption-{name}-k8", f"{title}, resumed, k8", 8, certificate, resumed=True
+        )
+
+
+def _publishes() -> Iterator[Workload]:
+    for publishers in (1, 4, 16):
+        yield Publishes(f"publish-k{publishers}", f"publish, k{publishers}", publishers, 5)
+    yield Publishes("publish-2000-k4", "publish of 2,000 targets, k4", 4, 2000)
+    yield NewKeys("timestamp-key-k4", "new timestamp key, k4", 4)
+
+
 def _fixed(name: str, title: str, connections: int, expected: Sequence[Expected]) -> Workload:
     return Reads(name, f"{title}, c{connections}", connections, lambda _: expected)
 
@@ -72,6 +95,17 @@ def current(stock: Stock, role: str, number: int) -> Expected:
 def named(gun: str, role: str, data: bytes) -> Expected:
     """A file of a collection by its checksum."""
     return Expected(f"{base(gun)}{by_checksum(role, data)}", body=data)
+
+
+def pulled(stock: Stock, number: int) -> list[Expected]:
+    """What a client asks for that knows nothing of a collection."""
+    files, gun = stock.files(number), stock.gun(number)
+    return [
+        current(stock, "root", number),
+        current(stock, "timestamp", number),
+        named(gun, "snapshot", files["snapshot"]),
+        named(gun, "targets", files["targets"]),
+    ]
 
 
 def _changes(connection: Connection) -> Sequence[Expected]:
