@@ -8,14 +8,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.comparison import Comparison
 from benchmarks.contenders import contenders
-from benchmarks.measuring import Row, measure_row
-from benchmarks.report import number, tables
-from benchmarks.stock import Stock
-from benchmarks.workloads import RECORDS, all_workloads
+from benchmarks.page import page, write
 from tests.support.mariadb import installed
 
-GUNS = 500
 _BUFFER_POOL = "--innodb-buffer-pool-size=1G"
 
 
@@ -23,49 +20,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what a command line asks for, and print it.
 
     Returns:
-        The exit status: 1 if some row is not valid.
+        The exit status: 1 if something is not valid, 2 if there is no such workload.
     """
     options = _options(arguments)
-    stock = Stock()
-    workloads = all_workloads(stock, options.guns)
-    if unknown := set(options.only or ()) - set(workloads):
-        print(f"no such workload: {', '.join(sorted(unknown))}", file=sys.stderr)
-        print(f"there are: {', '.join(workloads)}", file=sys.stderr)
-        return 2
-    chosen = [workloads[name] for name in options.only or workloads]
-    rows = []
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as directory,
         installed(_BUFFER_POOL) as mariadb,
     ):
         mariadb.start()
-        database = int((mariadb.directory / "pid").read_text())
         with contenders(Path(directory), mariadb, options.workers) as pairs:
-            for each in pairs:
-                stock.insert(each.engine, range(max(options.guns, RECORDS)))
-                stock.insert_big(each.engine)
-            for workload in chosen:
-                row = measure_row(workload, pairs, database, options.rounds, options.seconds)
-                rows.append(row)
-                _say(row)
-    print(tables(rows))
-    return int(any(row.faults for row in rows))
-
-
-def _say(row: Row) -> None:
-    rates = ", ".join(f"{who} {number(row.median(who, lambda s: s.rate))}" for who in row.samples)
-    print(f"{row.name}: {rates} per second", *row.faults, sep="\n  ", file=sys.stderr, flush=True)
+            comparison = Comparison(mariadb, pairs, options.rounds, options.seconds)
+            try:
+                results = comparison.measure(
+                    options.guns, options.only, options.collections, options.memory
+                )
+            except LookupError as error:
+                print(error.args[0], file=sys.stderr)
+                return 2
+    print(page(results))
+    if options.output is not None:
+        write(results, options.output)
+    return 0 if results.is_valid else 1
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=_DESCRIPTION)
     parser.add_argument("--only", nargs="+", metavar="WORKLOAD", help="measure these and no others")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
     parser.add_argument("--seconds", type=float, default=4, help="how long each time")
-    parser.add_argument("--guns", type=int, default=GUNS, help="collections that are read in turn")
+    parser.add_argument("--guns", type=int, default=500, help="collections that are read in turn")
     parser.add_argument("--workers", type=int, help="processes of each of our daemons")
+    parser.add_argument(
+        "--collections",
+        type=int,
+        nargs="+",
+        default=(),
+        metavar="NUMBER",
+        help="also measure with so many collections, and over 1 to 64 connections",
+    )
+    parser.add_argument(
+        "--memory",
+        type=int,
+        metavar="REQUESTS",
+        help="also watch the memory of our daemons for so many requests",
+    )
+    parser.add_argument("--output", type=Path, metavar="DIRECTORY", help="write a page into it")
     return parser.parse_args(arguments)
 
+
+_DESCRIPTION = "Measure the Go daemons and ours on the same workloads, and compare."
 
 if __name__ == "__main__":
     sys.exit(main())

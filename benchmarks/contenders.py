@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from benchmarks.https import Connection, client_context, get
 from benchmarks.processes import has_loaded, is_alive
+from benchmarks.stock import Stock
 from notary.storage.dsn import engine_url
 from notary.storage.engines import create_engine_for
 from tests.support.authority import Identity, make_identity
@@ -66,6 +67,7 @@ class Contender:
         engine: the server's database.
         signer: the signer.
         deaths: how often the server ended by itself.
+        stocked: how many collections of the stock are in its database.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Contender:
     engine: Engine
     signer: Process
     deaths: int = 0
+    stocked: int = 0
     _servers: dict[str, Process] = attrs.field(factory=dict)
 
     def server(self, certificate: str = RSA) -> Process:
@@ -110,6 +113,13 @@ class Contender:
             return "Go"
         return "uvloop" if has_loaded(self.server().pid, "uvloop") else "epoll"
 
+    def stock_up(self, stock: Stock, number: int) -> None:
+        """Put so many collections into its database, those left out that are there."""
+        if not self.stocked:
+            stock.insert_big(self.engine)
+        stock.insert(self.engine, range(self.stocked, number))
+        self.stocked = max(self.stocked, number)
+
     def forget_logs(self) -> None:
         """Empty the logs, so that they do not fill the disk."""
         for process in (self.signer, *self._servers.values()):
@@ -136,7 +146,8 @@ def contenders(
     with ExitStack() as stack:
         found = []
         for name in (GO, OURS):
-            (home := directory / name.lower()).mkdir()
+            home = directory / name.lower()
+            home.mkdir()
             plan = plan_pair(home, databases=mariadb)
             if name == OURS and our_workers is not None:
                 plan = _with_workers(plan, our_workers)

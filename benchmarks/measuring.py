@@ -32,7 +32,6 @@ class Sample:
     cpu: Mapping[str, float]
     resident: Mapping[str, int]
 
-    @property
     def rate(self) -> float:
         """Requests per second."""
         return self.load.requests / self.load.seconds

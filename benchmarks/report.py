@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import gt, lt
 from statistics import median
 
 from benchmarks.contenders import GO, OURS
@@ -20,23 +21,30 @@ def rates(rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
         target = TARGETS.get(row.name)
-        ratios = row.ratios(_rate)
+        ratios = row.ratios(Sample.rate)
         least, most = (number(each(ratios)) if ratios else "-" for each in (min, max))
-        wanted = number(target.rate) if target else "-"
-        lines.append([*_compared(row, _rate), f"{least} to {most}", wanted])
+        wanted = "-"
+        if target is not None:
+            wanted = number(target.rate) + _missed(ratios, partial(gt, target.rate))
+        lines.append([*_compared(row, Sample.rate), f"{least} to {most}", wanted])
     return table(
         ["workload", "Go /s", "ours /s", "ratio", "least to most", "wanted, at least"], lines
     )
 
 
 def costs(rows: Sequence[Row], process: str) -> str:
-    """CPU time that a process of each pair took."""
+    """CPU time that a process of each pair took, where Go's has something to do."""
     figure = partial(Sample.cost, process=process)
     lines = []
     for row in rows:
+        if not row.median(GO, figure):
+            continue
         target = TARGETS.get(row.name)
         most = {SERVER: target.server, SIGNER: target.signer}.get(process) if target else None
-        lines.append([*_compared(row, figure), number(most) if most else "-"])
+        wanted = "-"
+        if most is not None:
+            wanted = number(most) + _missed(row.ratios(figure), partial(lt, most))
+        lines.append([*_compared(row, figure), wanted])
     return table(["workload", "Go", "ours", "ratio", "wanted, at most"], lines)
 
 
@@ -115,8 +123,9 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _rate(sample: Sample) -> float:
-    return sample.rate
+def _missed(ratios: Sequence[float], is_missed: Callable[[float], bool]) -> str:
+    """What is added to a target."""
+    return ", missed" if ratios and is_missed(median(ratios)) else ""
 
 
 def _compared(row: Row, figure: Figure) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from benchmarks.contenders import P256, RSA
 from benchmarks.https import Connection, Expected, WrongAnswerError, get
@@ -16,8 +16,13 @@ from benchmarks.stock import BIG, Stock, base, by_checksum
 RECORDS = 100
 """Changes that are asked for at once."""
 
+MOST_PATHS = 20_000
+"""So many collections are asked for in turn, at most; of more, some are left out evenly."""
+
 _MOST_PULLED = 100
 """So many collections are pulled in turn, at most."""
+
+_BY_CHECKSUM = "targets by checksum, 1.5 KB"
 
 
 def all_workloads(stock: Stock, guns: int) -> dict[str, Workload]:
@@ -26,42 +31,53 @@ def all_workloads(stock: Stock, guns: int) -> dict[str, Workload]:
     return {each.name: each for each in workloads}
 
 
-def _reads(stock: Stock, guns: int) -> Iterator[Workload]:
-    def files(role: str, numbers: Iterable[int]) -> list[Expected]:
-        return [current(stock, role, number) for number in numbers]
-
-    def contents(role: str, numbers: Iterable[int]) -> list[Expected]:
-        return [named(stock.gun(n), role, stock.files(n)[role]) for n in numbers]
-
-    one, all_of_them = range(1), range(guns)
-    timestamps = "timestamp.json"
-    for connections in (1, 16, 64):
-        yield _fixed(f"timestamp-c{connections}", timestamps, connections, files("timestamp", one))
-    for connections in (16, 64):
-        yield _fixed(
-            f"timestamp-guns-c{connections}",
-            f"{timestamps} over {guns} GUNs",
-            connections,
-            files("timestamp", all_of_them),
-        )
-    by_sum = "targets by checksum, 1.5 KB"
-    for connections in (16, 64):
-        yield _fixed(f"checksum-c{connections}", by_sum, connections, contents("targets", one))
-    yield _fixed(
-        "checksum-guns-c16", f"{by_sum}, over {guns} GUNs", 16, contents("targets", all_of_them)
+def timestamps(stock: Stock, connections: int) -> Workload:
+    """The timestamp of one collection over so many connections."""
+    path = [current(stock, "timestamp", 0)]
+    return Reads(
+        f"timestamp-c{connections}", f"timestamp.json, c{connections}", connections, lambda _: path
     )
-    big = [named(BIG, "targets", stock.big["targets"])]
-    yield _fixed("checksum-200k-c16", "targets by checksum, 200 KB", 16, big)
-    yield _fixed("root-c16", "root.json", 16, files("root", one))
-    yield _fixed("snapshot-c16", "snapshot.json", 16, files("snapshot", one))
-    nobody = "registry.example.com/nobody"
-    for name, title, path in (
-        ("gun", "unknown GUN", f"{base(nobody)}timestamp.json"),
-        ("checksum", "unknown checksum", f"{base(stock.gun(0))}{by_checksum('targets', b'')}"),
-        ("route", "no route", "/nowhere"),
-    ):
-        yield _fixed(f"404-{name}-c16", f"404, {title}", 16, [Expected(path, 404)])
+
+
+def contents(stock: Stock, connections: int) -> Workload:
+    """A file of one collection by its checksum over so many connections."""
+    path = [named(stock.gun(0), "targets", stock.files(0)["targets"])]
+    title = f"{_BY_CHECKSUM}, c{connections}"
+    return Reads(f"checksum-c{connections}", title, connections, lambda _: path)
+
+
+def _reads(stock: Stock, guns: int) -> Iterator[Workload]:
+    numbers = range(0, guns, max(1, guns // MOST_PATHS))[:MOST_PATHS]
+
+    def all_timestamps(_: Connection) -> list[Expected]:
+        return [current(stock, "timestamp", n) for n in numbers]
+
+    def all_contents(_: Connection) -> list[Expected]:
+        return [named(stock.gun(n), "targets", stock.files(n)["targets"]) for n in numbers]
+
+    over = f"over {guns:,} GUNs"
+    for connections in (1, 16, 64):
+        yield timestamps(stock, connections)
+    for connections in (16, 64):
+        title = f"timestamp.json {over}, c{connections}"
+        yield Reads(f"timestamp-guns-c{connections}", title, connections, all_timestamps)
+    for connections in (16, 64):
+        yield contents(stock, connections)
+    yield Reads("checksum-guns-c16", f"{_BY_CHECKSUM}, {over}, c16", 16, all_contents)
+    big = named(BIG, "targets", stock.big["targets"])
+    yield _c16("checksum-200k", "targets by checksum, 200 KB", big)
+    yield _c16("root", "root.json", current(stock, "root", 0))
+    yield _c16("snapshot", "snapshot.json", current(stock, "snapshot", 0))
+    nobodys = f"{base('registry.example.com/nobody')}timestamp.json"
+    unknown = f"{base(stock.gun(0))}{by_checksum('targets', b'')}"
+    yield _c16("404-gun", "404, unknown GUN", Expected(nobodys, 404))
+    yield _c16("404-checksum", "404, unknown checksum", Expected(unknown, 404))
+    yield _c16("404-route", "404, no route", Expected("/nowhere", 404))
     yield Reads("changefeed-c16", f"changefeed, {RECORDS} records, c16", 16, _changes)
+
+
+def _c16(name: str, title: str, expected: Expected) -> Workload:
+    return Reads(f"{name}-c16", f"{title}, c16", 16, lambda _: [expected])
 
 
 def _newcomers(stock: Stock, guns: int) -> Iterator[Workload]:
@@ -81,10 +97,6 @@ def _publishes() -> Iterator[Workload]:
         yield Publishes(f"publish-k{publishers}", f"publish, k{publishers}", publishers, 5)
     yield Publishes("publish-2000-k4", "publish of 2,000 targets, k4", 4, 2000)
     yield NewKeys("timestamp-key-k4", "new timestamp key, k4", 4)
-
-
-def _fixed(name: str, title: str, connections: int, expected: Sequence[Expected]) -> Workload:
-    return Reads(name, f"{title}, c{connections}", connections, lambda _: expected)
 
 
 def current(stock: Stock, role: str, number: int) -> Expected:
