@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.processes import memory_of
-
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _STATE, _PARENT = 0, 1
 _CPU_TIMES = slice(11, 15)
 """User and system time of a process, and of its children that have ended."""
+_RESIDENT = 21
 
 
 def is_alive(pid: int) -> bool:
@@ -25,12 +25,12 @@ def is_alive(pid: int) -> bool:
 
 def cpu_seconds(pid: int) -> float:
     """Seconds of CPU time that a process and its descendants took so far."""
-    return sum(sum(map(int, stat[_CPU_TIMES])) for _, stat in _tree(pid)) / _TICKS
+    return sum(sum(map(int, stat[_CPU_TIMES])) for stat in _tree(pid)) / _TICKS
 
 
 def resident_bytes(pid: int) -> int:
     """Bytes of a process and its descendants that are in memory."""
-    return sum(memory_of(each) for each, _ in _tree(pid))
+    return sum(int(stat[_RESIDENT]) for stat in _tree(pid)) * _PAGE
 
 
 def has_loaded(pid: int, library: str) -> bool:
@@ -38,8 +38,8 @@ def has_loaded(pid: int, library: str) -> bool:
     return library in Path(f"/proc/{pid}/maps").read_text()
 
 
-def _tree(pid: int) -> Iterator[tuple[int, list[str]]]:
-    """A process and its descendants, each with the fields of its ``stat`` from the third on."""
+def _tree(pid: int) -> Iterator[list[str]]:
+    """The fields of ``stat`` from the third on, of a process and its descendants."""
     children = defaultdict(list)
     stats = {}
     for path in Path("/proc").iterdir():
@@ -53,7 +53,7 @@ def _tree(pid: int) -> Iterator[tuple[int, list[str]]]:
     for each in found:
         found += children[each]
         if each in stats:
-            yield each, stats[each]
+            yield stats[each]
 
 
 def _stat(pid: int) -> list[str]:

@@ -19,7 +19,8 @@ BIG = "registry.example.com/stock/big"
 """A collection whose targets have 200 KB."""
 
 SMALL_TARGETS = 5
-BIG_TARGETS = 775
+BIG_TARGETS = 800
+_REST_OF_NAME = "build-of-a-release-candidate-for-linux-on-amd64"
 _UNNUMBERED = "stock-000000"
 _AT_ONCE = 500
 
@@ -33,7 +34,8 @@ def base(gun: str) -> str:
 
 def many_targets(name: str, number: int) -> dict[str, Any]:
     """So many targets, each of which takes about 250 bytes."""
-    return {f"{name}-{n}": file_meta(f"{name}-{n}".encode()) for n in range(number)}
+    names = [f"{name}-{n:04d}-{_REST_OF_NAME}" for n in range(number)]
+    return {each: file_meta(each.encode()) for each in names}
 
 
 def by_checksum(role: str, data: bytes) -> str:
