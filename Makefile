@@ -53,7 +53,8 @@ certs: $(VENV)/.installed
 
 bench: $(VENV)/.installed-dev
 	tests/system-packages.sh
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --connections 1 2 4 8 16 32 64 --collections 100 10000 100000 \
+	    --memory 1000000 --output docs/performance
 
 # The generated module works with the protobuf of its own major version and the next one, so it is
 # made by an older compiler than the newest.

@@ -21,51 +21,56 @@ from tests.support.mariadb import MariaDB
 
 
 @attrs.frozen
+class Order:
+    """What is to be measured.
+
+    Attributes:
+        rounds: how often each workload runs on each pair.
+        seconds: how long each time.
+        guns: how many collections are read in turn.
+        only: names of workloads, None for all.
+        connections: over how many connections some are measured again.
+        collections: with how many collections some are measured again.
+        memory: for how many requests memory is watched, if it is.
+    """
+
+    rounds: int
+    seconds: float
+    guns: int
+    only: Sequence[str] | None = None
+    connections: Sequence[int] = ()
+    collections: Sequence[int] = ()
+    memory: int | None = None
+
+
+@attrs.frozen
 class Comparison:
-    """Two pairs that run, and how long each workload is measured on them.
+    """Two pairs that run.
 
     Attributes:
         mariadb: has their databases.
         pairs: the two.
-        rounds: how often.
-        seconds: how long each time.
+        stock: the collections that they have.
+        order: what is to be measured.
     """
 
     mariadb: MariaDB
     pairs: Sequence[Contender]
-    rounds: int
-    seconds: float
-    _stock: Stock = attrs.field(factory=Stock)
+    stock: Stock
+    order: Order
 
-    def measure(
-        self,
-        guns: int,
-        only: Sequence[str] | None = None,
-        collections: Sequence[int] = (),
-        memory: int | None = None,
-    ) -> Results:
-        """Measure, and tell on standard error how it goes.
-
-        Args:
-            guns: how many collections are read in turn.
-            only: names of workloads, None for all.
-            collections: with how many collections some are measured again.
-            memory: for how many requests memory is watched, if it is.
-
-        Raises:
-            LookupError: there is no such workload; the message lists those that there are.
-        """
-        workloads = all_workloads(self._stock, guns)
-        if unknown := set(only or ()) - set(workloads):
-            raise LookupError(
-                f"no such workload: {', '.join(sorted(unknown))}; there are: {', '.join(workloads)}"
-            )
+    def measure(self) -> Results:
+        """Measure, and tell on standard error how it goes."""
+        order = self.order
+        workloads = all_workloads(self.stock, order.guns)
         machine = describe(self.mariadb, self.pairs)
-        rows = self._rows(guns, [workloads[name] for name in only or workloads])
-        scales = {each: self._rows(each, by_collections(self._stock, each)) for each in collections}
-        connections = self._rows(guns, by_connections(self._stock)) if collections else []
-        steps = list(self._memory(memory)) if memory is not None else []
-        return Results(machine, self.rounds, self.seconds, rows, scales, connections, steps)
+        rows = self._rows(order.guns, [workloads[name] for name in order.only or workloads])
+        connections = self._rows(order.guns, by_connections(self.stock, order.connections))
+        collections = {
+            guns: self._rows(guns, by_collections(self.stock, guns)) for guns in order.collections
+        }
+        steps = list(self._memory(order.memory)) if order.memory is not None else []
+        return Results(machine, order.rounds, order.seconds, rows, connections, collections, steps)
 
     @property
     def _database(self) -> int:
@@ -73,10 +78,12 @@ class Comparison:
 
     def _rows(self, guns: int, workloads: Iterable[Workload]) -> list[Row]:
         for pair in self.pairs:
-            pair.stock_up(self._stock, max(guns, RECORDS))
+            pair.stock_up(self.stock, max(guns, RECORDS))
         rows = []
         for workload in workloads:
-            row = measure_row(workload, self.pairs, self._database, self.rounds, self.seconds)
+            row = measure_row(
+                workload, self.pairs, self._database, self.order.rounds, self.order.seconds
+            )
             rows.append(row)
             medians = (f"{who} {number(row.median(who, Sample.rate))}" for who in row.samples)
             _say(f"{row.title}: {', '.join(medians)} per second", *row.faults)
@@ -84,7 +91,8 @@ class Comparison:
 
     def _memory(self, requests: int) -> Iterable[Step]:
         (ours,) = (pair for pair in self.pairs if pair.name == OURS)
-        for step in watch_memory(self._stock, ours, self._database, requests, self.seconds):
+        seconds = self.order.seconds
+        for step in watch_memory(self.stock, ours, self._database, requests, seconds):
             _say(f"memory: {step.requests:,} requests of {requests:,}", *step.faults)
             yield step
 

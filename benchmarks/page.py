@@ -44,8 +44,8 @@ class Results:
         rounds: how often each workload ran on each pair.
         seconds: how long each time.
         rows: the comparison.
+        connections: the same for some workloads, over more and more connections.
         collections: the same for some workloads, by the number of collections.
-        connections: the same over more and more connections.
         memory: what ours had in memory.
     """
 
@@ -53,8 +53,8 @@ class Results:
     rounds: int
     seconds: float
     rows: Sequence[Row]
-    collections: Mapping[int, Sequence[Row]] = attrs.field(factory=dict)
     connections: Sequence[Row] = ()
+    collections: Mapping[int, Sequence[Row]] = attrs.field(factory=dict)
     memory: Sequence[Step] = ()
 
     @property
@@ -91,10 +91,10 @@ def write(results: Results, directory: Path) -> None:
 
 def _scales(results: Results) -> list[str]:
     parts = []
+    if results.connections:
+        parts += [heading("From few connections to many"), *_short(results.connections)]
     for number, rows in results.collections.items():
         parts += [heading(f"With {number:,} collections"), *_short(rows)]
-    if results.connections:
-        parts += [heading("From one connection to many"), *_short(results.connections)]
     return parts
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from benchmarks.loads import Workload
 from benchmarks.stock import Stock
 from benchmarks.workloads import all_workloads, contents, timestamps
 
-CONNECTIONS = (1, 4, 16, 64)
 _BY_COLLECTIONS = (
     "timestamp-guns-c16",
     "checksum-guns-c16",
@@ -24,8 +23,8 @@ def by_collections(stock: Stock, guns: int) -> list[Workload]:
     return [workloads[name] for name in _BY_COLLECTIONS]
 
 
-def by_connections(stock: Stock) -> Iterator[Workload]:
-    """What is measured over more and more connections."""
-    for make in (timestamps, contents):
-        for connections in CONNECTIONS:
-            yield make(stock, connections)
+def by_connections(stock: Stock, numbers: Iterable[int]) -> Iterator[Workload]:
+    """What is measured over these numbers of connections."""
+    for connections in numbers:
+        yield timestamps(stock, connections)
+        yield contents(stock, connections)

@@ -106,7 +106,7 @@ def test_the_page_has_all_that_was_measured() -> None:
     assert "a fast one" in text
     assert "ran 3 times on each pair, for 1.5 s" in text
     assert "With 10,000 collections\n----" in text
-    assert "From one connection to many\n----" in text
+    assert "From few connections to many\n----" in text
     (line,) = (line for line in text.splitlines() if line.startswith("100,000"))
     assert line.split() == ["100,000", "50", "60"]
 

@@ -36,8 +36,8 @@ def benchmarks(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_all_of_it(tmp_path: Path) -> None:
-    options = ("--collections", "100", "--memory", "500", f"--output={tmp_path}")
-    done = benchmarks(*options)
+    more = ("--connections", "2", "--collections", "100", "--memory", "500")
+    done = benchmarks(*more, f"--output={tmp_path}")
     assert done.returncode == 0, done.stderr + done.stdout
     assert (tmp_path / "comparison.rst").read_text() in done.stdout
     assert "<svg" in (tmp_path / "ratios.svg").read_text()
@@ -53,4 +53,4 @@ def test_all_of_it(tmp_path: Path) -> None:
 def test_a_workload_that_there_is_not() -> None:
     done = benchmarks("--only", "timestamp-c3")
     assert done.returncode == 2
-    assert done.stderr.startswith("no such workload: timestamp-c3; there are: timestamp-c1, ")
+    assert "invalid choice: 'timestamp-c3'" in done.stderr
