@@ -125,10 +125,17 @@ class Contender:
         for process in (self.signer, *self._servers.values()):
             os.truncate(process.log, 0)
 
+    def restart(self) -> None:
+        """Have both daemons begin anew, with nothing in memory."""
+        self.stop()
+        self.signer = _start_signer(self.plan, _PROGRAMS[self.name][1])
+
     def stop(self) -> None:
-        """End all its servers."""
+        """End its servers and its signer."""
         for server in self._servers.values():
             server.stop()
+        self._servers.clear()
+        self.signer.stop()
 
 
 @contextmanager
@@ -154,7 +161,6 @@ def contenders(
             engine = create_engine_for(engine_url("mysql", plan.server["storage"]["db_url"]))
             stack.callback(engine.dispose)
             signer = _start_signer(plan, _PROGRAMS[name][1])
-            stack.callback(signer.stop)
             contender = Contender(name, plan, certificates, engine, signer)
             stack.callback(contender.stop)
             found.append(contender)

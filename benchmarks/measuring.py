@@ -59,13 +59,14 @@ class Row:
 
     @property
     def faults(self) -> list[str]:
-        """What makes the row invalid."""
-        return [
+        """What makes the row invalid, each thing once."""
+        found = [
             f"{name}: {fault}"
             for name, samples in self.samples.items()
             for sample in samples
             for fault in sample.load.faults
         ]
+        return list(dict.fromkeys(found))
 
     def median(self, contender: str, what: Callable[[Sample], float]) -> float:
         """The median over the rounds."""
@@ -97,17 +98,26 @@ def measure_row(
     samples: dict[str, list[Sample]] = {each.name: [] for each in contenders}
     for number in range(rounds):
         for each in contenders[:: -1 if number % 2 else 1]:
-            samples[each.name].append(_measure(workload, each, database, seconds))
+            samples[each.name].append(measure_sample(workload, each, database, seconds))
     deaths = {each.name: each.deaths - deaths[each.name] for each in contenders}
     return Row(workload.name, workload.title, samples, deaths)
 
 
-def _measure(workload: Workload, contender: Contender, database: int, seconds: float) -> Sample:
-    """Measure one round, again if the server dies of it."""
+def measure_sample(
+    workload: Workload, contender: Contender, database: int, seconds: float
+) -> Sample:
+    """Measure one round, again if the server dies of it.
+
+    Args:
+        workload: what to measure.
+        contender: on whom.
+        database: the process ID of MariaDB.
+        seconds: how long.
+    """
     for _ in range(_ATTEMPTS):
         server = contender.server(workload.certificate)
         try:
-            sample = measure_once(workload, contender, database, seconds)
+            sample = _measure_once(workload, contender, database, seconds)
         except (OSError, WrongAnswerError) as error:
             sample = _failed(str(error), seconds)
         contender.forget_logs()
@@ -121,7 +131,9 @@ def _failed(fault: str, seconds: float) -> Sample:
     return Sample(Load(0, seconds, 0, 0, (fault,)), nothing, nothing)
 
 
-def measure_once(workload: Workload, contender: Contender, database: int, seconds: float) -> Sample:
+def _measure_once(
+    workload: Workload, contender: Contender, database: int, seconds: float
+) -> Sample:
     """Measure one round.
 
     Raises:

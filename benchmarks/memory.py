@@ -8,7 +8,7 @@ import attrs
 
 from benchmarks.contenders import Contender
 from benchmarks.loads import Workload
-from benchmarks.measuring import SERVER, SIGNER, measure_once
+from benchmarks.measuring import SERVER, SIGNER, measure_sample
 from benchmarks.publishes import NewKeys, Publishes
 from benchmarks.reads import Reads
 from benchmarks.stock import Stock
@@ -58,7 +58,8 @@ def watch_memory(
     """
     guns = max(1, requests // REQUESTS_EACH)
     contender.stock_up(stock, guns)
-
+    contender.restart()
+    deaths = contender.deaths
     files = [each for number in range(guns) for each in pulled(stock, number)]
     workloads: Sequence[Workload] = [
         Reads("read-all-c16", f"all files of {guns:,} collections", 16, lambda _: files),
@@ -70,10 +71,11 @@ def watch_memory(
         faults: tuple[str, ...] = ()
         for workload in workloads:
             times = _READS_LONGER if isinstance(workload, Reads) else 1
-            sample = measure_once(workload, contender, database, seconds * times)
+            sample = measure_sample(workload, contender, database, seconds * times)
             answered += sample.load.requests
             faults += sample.load.faults
-        contender.forget_logs()
+        if contender.deaths > deaths:
+            faults += ("the server died",)
         yield Step(answered, sample.resident[SERVER], sample.resident[SIGNER], faults)
         if faults:
             return
