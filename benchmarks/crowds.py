@@ -70,7 +70,8 @@ def crowd(clients: Sequence[Client], seconds: float) -> Iterator[Go]:
     def go() -> Load:
         with suppress(BrokenBarrierError):  # the reports say why
             barrier.wait(_PATIENCE)
-        return _sum([_report(pipe, seconds) for pipe in pipes], seconds)
+        deadline = time.monotonic() + seconds + _PATIENCE
+        return _sum([_report(pipe, deadline) for pipe in pipes], seconds)
 
     try:
         while barrier.n_waiting < len(clients) and all(each.is_alive() for each in processes):
@@ -111,9 +112,9 @@ def _steps(client: Client, seconds: float) -> _Report:
     return _Report(latencies, now - begun, faults)
 
 
-def _report(pipe: Pipe, seconds: float) -> _Report:
+def _report(pipe: Pipe, deadline: float) -> _Report:
     try:
-        if pipe.poll(seconds + _PATIENCE):
+        if pipe.poll(max(0.0, deadline - time.monotonic())):
             report: _Report = pipe.recv()
             return report
     except EOFError:
