@@ -78,8 +78,11 @@ def incidents(rows: Sequence[Row]) -> str:
     for row in rows:
         for name, deaths in row.deaths.items():
             if deaths:
-                lines.append(f"* {row.title}: the server of {name} died {deaths} times; each time")
-                lines.append("  it was started again and the round was repeated.")
+                times = "once" if deaths == 1 else f"{deaths} times"
+                lines.append(
+                    f"* {row.title}: {name}, the server died {times}; it was started again,"
+                )
+                lines.append("  and the round was repeated.")
         for fault in row.faults:
             lines.append(f"* {row.title}: **invalid**, {fault}")
     return "\n".join(lines or ["Nothing: no server died, and all answers were right."])
