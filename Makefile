@@ -3,6 +3,7 @@
 # make docs   the documentation, in build/docs
 # make certs DIR=...  certificates of your own, with a CA; again to renew: docs/certificates.rst
 # make test-systemd   what docs/systemd.rst says, on a machine of its own; for root
+# make bench  the Go daemons and ours under load, one beside the other
 # make proto  the Python module of notary/signing/signer.proto, after a change there
 # make clean  forget the environment that run and test made
 
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 # Twisted looks for plugins in the directories of sys.path, where only this mode puts the tree.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: run test test-systemd docs certs proto clean
+.PHONY: run test bench test-systemd docs certs proto clean
 
 define NEXT_STEPS
 
@@ -49,6 +50,11 @@ certs: $(VENV)/.installed
 	    echo 'make certs DIR=/etc/notary [SERVER="HOST ..."] [SIGNER="HOST ..."]' >&2; exit 1; }
 	@$(BIN)/python fixtures/certs.py "$(DIR)" \
 	    $(if $(SERVER),--server $(SERVER)) $(if $(SIGNER),--signer $(SIGNER))
+
+bench: $(VENV)/.installed-dev
+	tests/system-packages.sh
+	$(BIN)/python -m benchmarks --connections 1 2 4 8 16 32 64 --collections 100 10000 100000 \
+	    --memory 1000000 --output docs/performance
 
 # The generated module works with the protobuf of its own major version and the next one, so it is
 # made by an older compiler than the newest.

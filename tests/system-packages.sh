@@ -30,6 +30,7 @@ need promtool prometheus
 need nginx nginx
 need varnishd varnish
 [ -e /bin/kill ] || packages="$packages procps" # for the units of systemd
+need wrk wrk # for the benchmarks
 
 if [ -z "$packages" ]; then
     exit 0

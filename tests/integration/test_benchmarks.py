@@ -1,0 +1,56 @@
+"""The comparison with the Go daemons works; how fast anybody is, is not looked at here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.stock import Stock
+from benchmarks.workloads import all_workloads
+from tests.support.commands import PROJECT
+from tests.support.daemons import REFERENCE_SERVER, find_program
+
+pytestmark = pytest.mark.integration
+
+SECONDS = 600
+
+
+def benchmarks(*options: str) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    find_program("wrk", "wrk")
+    find_program(REFERENCE_SERVER, "notary")
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--rounds=1", "--seconds=0.3", "--guns=3", *options],
+        cwd=PROJECT,
+        env=dict(os.environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+
+
+def test_all_of_it(tmp_path: Path) -> None:
+    more = ("--connections", "2", "--collections", "100", "--memory", "500")
+    done = benchmarks(*more, f"--output={tmp_path}")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert (tmp_path / "comparison.rst").read_text() in done.stdout
+    assert "<svg" in (tmp_path / "ratios.svg").read_text()
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert [row["name"] for row in figures["rows"]] == list(all_workloads(Stock(), 3))
+    rows = [*figures["rows"], *figures["collections"]["100"], *figures["connections"]]
+    for row in rows:
+        for samples in row["samples"].values():
+            assert samples[0]["load"]["requests"] > 0
+    assert figures["memory"][-1]["requests"] >= 500
+
+
+def test_a_workload_that_there_is_not() -> None:
+    done = benchmarks("--only", "timestamp-c3")
+    assert done.returncode == 2
+    assert "invalid choice: 'timestamp-c3'" in done.stderr
