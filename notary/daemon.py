@@ -17,6 +17,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 
 from notary import __version__
+from notary.fast.reactor import install
 from notary.observe.journal import goes_to_journal
 from notary.observe.levels import LogThreshold
 from notary.observe.logs import FORMATS, daemon_log, log_observer
@@ -36,11 +37,12 @@ class Options(usage.Options):
     ]
 
     def postOptions(self) -> None:
-        """Check what was given."""
+        """Check what was given, and have the best reactor there is."""
         if self["config"] is None:
             raise usage.UsageError("--config=FILE is required")
         if self["logf"] not in FORMATS:
             raise usage.UsageError(f"--logf must be json or logfmt, not {self['logf']}")
+        install()
 
 
 class Daemon(MultiService):
@@ -138,12 +140,13 @@ def _exit_in_vain() -> None:
     os._exit(1)
 
 
-def announce(warnings: Sequence[str]) -> None:
-    """Log which version starts, and what of its configuration has no effect."""
+def announce(warnings: Sequence[str], reactor: Any) -> None:
+    """Log which version starts on what, and what of its configuration has no effect."""
     _log.info(
-        "Version: {version}, Python version: {python}",
+        "Version: {version}, Python version: {python}, reactor: {reactor}",
         version=__version__,
         python=platform.python_version(),
+        reactor=type(reactor).__name__,
     )
     for warning in warnings:
         _log.warn("{warning}", warning=warning)

@@ -1,8 +1,10 @@
-"""The command ``notary-signer``."""
+"""The command ``notary-signer``, and the plugin of `twistd` of that name."""
 
 from __future__ import annotations
 
-from notary import command
+from twisted.application.service import IService
+
+from notary import command, daemon
 
 SWITCHES = {
     "debug": "open the debug server, for this machine only, on localhost:8080 or at "
@@ -16,3 +18,17 @@ SWITCHES = {
 def main() -> None:
     """Run the signer in the foreground."""
     command.run("notary-signer", "The signer of a Notary service.", SWITCHES)
+
+
+class Options(daemon.Options):
+    """The command line of ``twistd notary-signer``."""
+
+    optFlags = [[name, None, effect] for name, effect in SWITCHES.items()]
+
+
+def makeService(options: Options) -> IService:
+    """Return the signer that a command line asks for; see `notary.signer.tap`."""
+    # Not before: it may import the reactor, which the command line chooses.
+    from notary.signer import tap
+
+    return tap.makeService(options)

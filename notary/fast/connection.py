@@ -1,0 +1,336 @@
+"""A TLS connection of a client, between uvloop's socket and a protocol of Twisted's."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+from typing import Protocol as Shape
+
+from cryptography import x509
+from OpenSSL import crypto
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+HANDSHAKE_SECONDS = 60
+"""How long a handshake may take."""
+
+LINGER_SECONDS = 60
+"""How long a client may take to read nothing more, or not to close, once all is written for it."""
+
+READ_BYTES = 64 * 1024
+"""Bytes that are taken from a socket, or given to a protocol, at once."""
+
+WRITE_BYTES = 64 * 1024
+"""Bytes that wait to be sent before the protocol is asked for no more."""
+
+_BUFFER = memoryview(bytearray(READ_BYTES))
+"""Where all sockets are read into: what was read is taken out before the next one is."""
+
+
+class Contexts(Shape):
+    """The TLS settings of a server."""
+
+    def context(self) -> ssl.SSLContext:
+        """Return those for one more connection."""
+
+
+@implementer(ISSLTransport, IPushProducer)
+class Connection(asyncio.BufferedProtocol):
+    """The protocol of a socket and the transport of a protocol, with OpenSSL in between.
+
+    As with Twisted's own TLS, the protocol is told of the connection before the handshake, what it
+    writes until then is sent afterwards, and when it closes, the other end is given time to do so
+    too.
+
+    Args:
+        context: its TLS settings.
+        protocol: what is spoken.
+        peer: where the client is.
+
+    Attributes:
+        disconnecting: whether the protocol has closed the connection.
+    """
+
+    _log = Logger()
+    _socket: Any = None
+    _producer: Any = None
+    _timer: asyncio.TimerHandle | None = None
+    _established = False
+    _delivering = False
+    _reading = True
+    _writing_paused = False
+    _over = False
+    disconnecting = False
+
+    def __init__(
+        self, context: ssl.SSLContext, protocol: Any, peer: IPv4Address | IPv6Address
+    ) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._protocol = protocol
+        self._peer = peer
+        self._early: list[bytes] = []
+        self._reason: BaseException | None = None
+
+    # What the socket calls.
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin with the handshake."""
+        self._loop = asyncio.get_running_loop()
+        self._socket = transport
+        self._host = address(transport.get_extra_info("sockname"))
+        transport.set_write_buffer_limits(high=WRITE_BYTES, low=0)
+        self._timer = self._loop.call_later(HANDSHAKE_SECONDS, self.abortConnection)
+        self._protocol.makeConnection(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where to read into."""
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take in what was read."""
+        self._incoming.write(_BUFFER[:nbytes])
+        if self._established or self._shake_hands():
+            self._deliver()
+
+    def eof_received(self) -> None:
+        """Close the connection, since the client has left."""
+        self._fail(ConnectionDone() if self.disconnecting else ConnectionLost(), gently=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the protocol that it is over, and why."""
+        self._over = True
+        self._stop_timer()
+        if self._reason is None:
+            self._reason = ConnectionDone() if self.disconnecting else ConnectionLost()
+        self._producer = None
+        self._protocol.connectionLost(Failure(self._reason))
+        del self._protocol
+
+    def pause_writing(self) -> None:
+        """Ask the protocol for no more: the client does not read."""
+        self._writing_paused = True
+        if self._producer is not None:
+            self._producer.pauseProducing()
+
+    def resume_writing(self) -> None:
+        """Ask the protocol for more: all is sent."""
+        self._writing_paused = False
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+    # What the protocol calls.
+
+    def write(self, data: bytes) -> None:
+        """Send data, after the handshake."""
+        if self._over or (self.disconnecting and self._producer is None):
+            return
+        if not self._established:
+            self._early.append(data)
+            return
+        self._encrypt(data)
+        if not self._delivering or self._outgoing.pending > WRITE_BYTES:
+            self._flush()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Send pieces of data, after the handshake."""
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        """Close the connection when all is sent that was written, and a producer has finished."""
+        if self.disconnecting or self._over:
+            return
+        if not self._established and not self._early:
+            self.abortConnection()
+            return
+        self.disconnecting = True
+        if self._established and self._producer is None:
+            self._close()
+
+    def loseWriteConnection(self) -> None:
+        """Close the connection: TLS knows no half-closed one."""
+        self.loseConnection()
+
+    def abortConnection(self) -> None:
+        """Close the connection at once, whatever was not sent."""
+        self._fail(ConnectionAborted())
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Have a producer told when to pause. It has to push what it produces."""
+        if self._producer is not None or not streaming:
+            raise RuntimeError("there is a producer already, or this one has to be asked for more")
+        if self._over:
+            producer.stopProducing()
+            return
+        self._producer = producer
+        if self._writing_paused:
+            producer.pauseProducing()
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer."""
+        if self._producer is None:
+            return
+        self._producer = None
+        if self.disconnecting and self._established:
+            self._close()
+
+    def pauseProducing(self) -> None:
+        """Give the protocol nothing more for now, and read nothing for it."""
+        self._reading = False
+        if not self._over:
+            self._socket.pause_reading()
+
+    def resumeProducing(self) -> None:
+        """Give the protocol what was held back, and go on reading."""
+        if self._reading or self._over:
+            return
+        self._reading = True
+        self._socket.resume_reading()
+        self._loop.call_soon(self._deliver)
+
+    def stopProducing(self) -> None:
+        """Close the connection."""
+        self.loseConnection()
+
+    def getPeer(self) -> IPv4Address | IPv6Address:
+        """Return where the client is."""
+        return self._peer
+
+    def getHost(self) -> IPv4Address | IPv6Address:
+        """Return the address that the client has reached."""
+        return self._host
+
+    def getPeerCertificate(self) -> crypto.X509 | None:
+        """Return the certificate that the client has shown, if it did."""
+        shown = self._tls.getpeercert(binary_form=True) if self._established else None
+        if shown is None:
+            return None
+        return crypto.X509.from_cryptography(x509.load_der_x509_certificate(shown))
+
+    def getTcpNoDelay(self) -> bool:
+        """Return that small pieces are sent without delay: uvloop sees to that."""
+        return True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Leave it at that."""
+
+    def getTcpKeepAlive(self) -> bool:
+        """Return that idle connections are not probed."""
+        return False
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Leave it at that."""
+
+    # What goes on in between.
+
+    def _shake_hands(self) -> bool:
+        """Return whether that is done."""
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return False
+        except ssl.SSLError as error:
+            self._flush()  # it says to the client why
+            self._fail(error, gently=True)
+            return False
+        self._stop_timer()
+        self._established = True
+        early, self._early = self._early, []
+        for data in early:
+            self._encrypt(data)
+        self._flush()
+        if self.disconnecting and self._producer is None:
+            self._close()
+        return True
+
+    def _deliver(self) -> None:
+        """Give the protocol what has come, and send what it answers in one piece."""
+        self._delivering = True
+        try:
+            while self._reading and not self._over and self._anything_left():
+                data = self._tls.read(READ_BYTES)
+                if not data:
+                    self._say_goodbye()
+                    self._fail(ConnectionDone(), gently=True)
+                    break
+                if not self.disconnecting:
+                    self._protocol.dataReceived(data)
+        except ssl.SSLWantReadError:
+            pass  # the rest of a record has not come yet
+        except ssl.SSLError:
+            self._fail(ConnectionLost(), gently=True)
+        except Exception as error:
+            self._log.failure("a protocol failed, its connection is closed")
+            self._fail(error)
+        finally:
+            self._delivering = False
+            self._flush()
+
+    def _anything_left(self) -> bool:
+        return self._incoming.pending > 0 or self._tls.pending() > 0
+
+    def _encrypt(self, data: bytes) -> None:
+        sent = self._tls.write(data) if data else 0
+        while sent < len(data):
+            sent += self._tls.write(memoryview(data)[sent:])
+
+    def _flush(self) -> None:
+        if self._outgoing.pending and not self._socket.is_closing():
+            self._socket.write(self._outgoing.read())
+
+    def _close(self) -> None:
+        """Tell the client that nothing more is sent, and wait until it closes."""
+        self._say_goodbye()
+        self._flush()
+        self.resumeProducing()
+        self._linger()
+
+    def _say_goodbye(self) -> None:
+        with suppress(ssl.SSLError):  # which says that the client has not done so itself
+            self._tls.unwrap()
+
+    def _linger(self) -> None:
+        unsent = self._socket.get_write_buffer_size()
+        self._timer = self._loop.call_later(LINGER_SECONDS, self._look_whether_it_reads, unsent)
+
+    def _look_whether_it_reads(self, before: int) -> None:
+        if 0 < self._socket.get_write_buffer_size() < before:
+            self._linger()
+        else:
+            self._reason = self._reason or ConnectionDone()
+            self._socket.abort()
+
+    def _fail(self, reason: BaseException, *, gently: bool = False) -> None:
+        """Close the socket; gently, if what was written is to be sent before."""
+        if self._over:
+            return
+        self._reason = reason
+        self._stop_timer()
+        if gently:
+            self._flush()
+            self._socket.close()
+            self._linger()
+        else:
+            self._socket.abort()
+        self._over = True
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def address(sockaddr: Any) -> IPv4Address | IPv6Address:
+    """Return an address of the socket module as one of Twisted's."""
+    if len(sockaddr) == 2:
+        return IPv4Address("TCP", *sockaddr)
+    return IPv6Address("TCP", *sockaddr)
