@@ -17,7 +17,6 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 
 from notary import __version__
-from notary.fast.reactor import install
 from notary.observe.journal import goes_to_journal
 from notary.observe.levels import LogThreshold
 from notary.observe.logs import FORMATS, daemon_log, log_observer
@@ -37,12 +36,11 @@ class Options(usage.Options):
     ]
 
     def postOptions(self) -> None:
-        """Check what was given, and have the best reactor there is."""
+        """Check what was given."""
         if self["config"] is None:
             raise usage.UsageError("--config=FILE is required")
         if self["logf"] not in FORMATS:
             raise usage.UsageError(f"--logf must be json or logfmt, not {self['logf']}")
-        install()
 
 
 class Daemon(MultiService):

@@ -49,7 +49,7 @@ ALLOWED = {
     "sockets": {"sockets", "config"},
     "reloading": {"reloading"},
     "signals": {"signals"},
-    "daemon": {"daemon", "fast", "observe", "reloading", "signals", "systemd", "__version__"},
+    "daemon": {"daemon", "observe", "reloading", "signals", "systemd", "__version__"},
     "draining": {"draining"},
     "systemd": {"systemd"},
     "command": {"command", "config", "__version__"},

@@ -1,10 +1,8 @@
-"""The command ``notary-signer``, and the plugin of `twistd` of that name."""
+"""The command ``notary-signer``."""
 
 from __future__ import annotations
 
-from twisted.application.service import IService
-
-from notary import command, daemon
+from notary import command
 
 SWITCHES = {
     "debug": "open the debug server, for this machine only, on localhost:8080 or at "
@@ -18,17 +16,3 @@ SWITCHES = {
 def main() -> None:
     """Run the signer in the foreground."""
     command.run("notary-signer", "The signer of a Notary service.", SWITCHES)
-
-
-class Options(daemon.Options):
-    """The command line of ``twistd notary-signer``."""
-
-    optFlags = [[name, None, effect] for name, effect in SWITCHES.items()]
-
-
-def makeService(options: Options) -> IService:
-    """Return the signer that a command line asks for; see `notary.signer.tap`."""
-    # Not before: it may import the reactor, which the command line chooses.
-    from notary.signer import tap
-
-    return tap.makeService(options)

@@ -27,7 +27,7 @@ from notary.observe.site import watching_site
 from notary.reloading import Reloader
 from notary.settings import database_settings
 from notary.signer.check import check, check_files
-from notary.signer.main import Options
+from notary.signer.main import SWITCHES
 from notary.signer.metrics import PREFIX, SignerMetrics
 from notary.signer.passphrases import PassphraseError, Passphrases, variable
 from notary.signer.process import ProtectionError, protect_memory
@@ -46,6 +46,12 @@ from notary.tls import KeyPair, ServerContext, TLSError
 CRYPTOGRAPHY_THREADS = 2
 
 _log = Logger()
+
+
+class Options(daemon.Options):
+    """The command line of ``twistd notary-signer``."""
+
+    optFlags = [[name, None, effect] for name, effect in SWITCHES.items()]
 
 
 def makeService(options: Options) -> IService:

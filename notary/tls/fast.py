@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterable
+from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from OpenSSL import crypto
 
 from notary.tls.contexts import CIPHERS, Content, ServerSettings, openssl_context
@@ -35,12 +37,12 @@ class FastServerContext(ServerSettings[ssl.SSLContext]):
 
 def _show(context: ssl.SSLContext, key: crypto.PKey, chain: Iterable[crypto.X509]) -> None:
     """Have a context show what is in memory, though it takes files only."""
-    descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
-    with open(descriptor, "wb") as file:
-        file.write(crypto.dump_privatekey(crypto.FILETYPE_PEM, key) + _pem(chain))
-        file.flush()
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    private: Any = key.to_cryptography_key()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with open(os.memfd_create("pair", os.MFD_CLOEXEC), "wb", buffering=0) as file:
+        file.write(pem + _pem(chain))
+        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
 
 
 def _pem(certificates: Iterable[crypto.X509]) -> bytes:
-    return b"".join(crypto.dump_certificate(crypto.FILETYPE_PEM, each) for each in certificates)
+    return b"".join(each.to_cryptography().public_bytes(Encoding.PEM) for each in certificates)

@@ -21,7 +21,7 @@ from zope.interface.verify import verifyObject
 
 from notary import __version__
 from notary.observe.debug.site import DebugSite
-from notary.signer import main, tap
+from notary.signer import tap
 from notary.signer.passphrases import variable
 from notary.signer.process import ProtectionError
 from tests.signer.harness import ALIAS, PASSPHRASE, messages
@@ -42,8 +42,8 @@ DEBUG_WARNING = "-debug: whoever may debug this process can read the keys in its
 Make = Callable[..., IService]
 
 
-def options(config: Path, *flags: str) -> main.Options:
-    parsed = main.Options()
+def options(config: Path, *flags: str) -> tap.Options:
+    parsed = tap.Options()
     parsed.parent = cast(usage.Options, {"nodaemon": True})
     parsed.parseOptions([f"--config={config}", *flags])
     return parsed
@@ -94,7 +94,7 @@ class TestOptions:
     )
     def test_refused(self, arguments: list[str], message: str) -> None:
         with pytest.raises(usage.UsageError) as caught:
-            main.Options().parseOptions(arguments)
+            tap.Options().parseOptions(arguments)
         assert str(caught.value) == message
 
     def test_defaults(self, tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ class TestOptions:
     def test_twistd_knows_the_command(self) -> None:
         makers = {maker.tapname: maker for maker in getPlugins(IServiceMaker)}
         maker = makers["notary-signer"]
-        assert maker.makeService is main.makeService
-        assert maker.options is main.Options
+        assert maker.makeService is tap.makeService
+        assert maker.options is tap.Options
 
 
 class TestMakeService:

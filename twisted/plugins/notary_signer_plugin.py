@@ -4,7 +4,7 @@ from twisted.application.service import ServiceMaker
 
 notary_signer = ServiceMaker(
     "Notary signer",
-    "notary.signer.main",
+    "notary.signer.tap",
     "Hold the timestamp and snapshot keys of a Notary service, and sign with them.",
     "notary-signer",
 )
