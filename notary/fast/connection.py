@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 from typing import Protocol as Shape
 
-from cryptography import x509
 from OpenSSL import crypto
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -18,14 +16,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from notary.fast.records import READ_BYTES, Records
+
 HANDSHAKE_SECONDS = 60
 """How long a handshake may take."""
 
 LINGER_SECONDS = 60
 """How long a client may take to read nothing more, or not to close, once all is written for it."""
-
-READ_BYTES = 64 * 1024
-"""Bytes that are taken from a socket, or given to a protocol, at once."""
 
 WRITE_BYTES = 64 * 1024
 """Bytes that wait to be sent before the protocol is asked for no more."""
@@ -53,6 +50,8 @@ class Connection(asyncio.BufferedProtocol):
         context: its TLS settings.
         protocol: what is spoken.
         peer: where the client is.
+        host: the address that it has reached.
+        loop: tells what takes too long.
 
     Attributes:
         disconnecting: whether the protocol has closed the connection.
@@ -70,13 +69,18 @@ class Connection(asyncio.BufferedProtocol):
     disconnecting = False
 
     def __init__(
-        self, context: ssl.SSLContext, protocol: Any, peer: IPv4Address | IPv6Address
+        self,
+        context: ssl.SSLContext,
+        protocol: Any,
+        peer: IPv4Address | IPv6Address,
+        host: IPv4Address | IPv6Address,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._records = Records(context)
         self._protocol = protocol
         self._peer = peer
+        self._host = host
+        self._loop = loop
         self._early: list[bytes] = []
         self._reason: BaseException | None = None
 
@@ -84,9 +88,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Begin with the handshake."""
-        self._loop = asyncio.get_running_loop()
         self._socket = transport
-        self._host = address(transport.get_extra_info("sockname"))
         transport.set_write_buffer_limits(high=WRITE_BYTES, low=0)
         self._timer = self._loop.call_later(HANDSHAKE_SECONDS, self.abortConnection)
         self._protocol.makeConnection(self)
@@ -97,7 +99,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take in what was read."""
-        self._incoming.write(_BUFFER[:nbytes])
+        self._records.take_in(_BUFFER[:nbytes])
         if self._established or self._shake_hands():
             self._deliver()
 
@@ -136,8 +138,8 @@ class Connection(asyncio.BufferedProtocol):
         if not self._established:
             self._early.append(data)
             return
-        self._encrypt(data)
-        if not self._delivering or self._outgoing.pending > WRITE_BYTES:
+        self._records.write(data)
+        if not self._delivering or self._records.unsent > WRITE_BYTES:
             self._flush()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
@@ -210,10 +212,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def getPeerCertificate(self) -> crypto.X509 | None:
         """Return the certificate that the client has shown, if it did."""
-        shown = self._tls.getpeercert(binary_form=True) if self._established else None
-        if shown is None:
-            return None
-        return crypto.X509.from_cryptography(x509.load_der_x509_certificate(shown))
+        return self._records.certificate()
 
     def getTcpNoDelay(self) -> bool:
         """Return that small pieces are sent without delay: uvloop sees to that."""
@@ -234,38 +233,33 @@ class Connection(asyncio.BufferedProtocol):
     def _shake_hands(self) -> bool:
         """Return whether that is done."""
         try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            self._flush()
-            return False
+            self._established = self._records.shake_hands()
         except ssl.SSLError as error:
-            self._flush()  # it says to the client why
             self._fail(error, gently=True)
             return False
-        self._stop_timer()
-        self._established = True
-        early, self._early = self._early, []
-        for data in early:
-            self._encrypt(data)
+        if self._established:
+            self._stop_timer()
+            early, self._early = self._early, []
+            for data in early:
+                self._records.write(data)
         self._flush()
-        if self.disconnecting and self._producer is None:
+        if self._established and self.disconnecting and self._producer is None:
             self._close()
-        return True
+        return self._established
 
     def _deliver(self) -> None:
         """Give the protocol what has come, and send what it answers in one piece."""
         self._delivering = True
         try:
-            while self._reading and not self._over and self._anything_left():
-                data = self._tls.read(READ_BYTES)
-                if not data:
-                    self._say_goodbye()
-                    self._fail(ConnectionDone(), gently=True)
+            while self._reading and not self._over:
+                data = self._records.read()
+                if data is None:
                     break
-                if not self.disconnecting:
+                if not data:
+                    self._records.say_goodbye()
+                    self._fail(ConnectionDone(), gently=True)
+                elif not self.disconnecting:
                     self._protocol.dataReceived(data)
-        except ssl.SSLWantReadError:
-            pass  # the rest of a record has not come yet
         except ssl.SSLError:
             self._fail(ConnectionLost(), gently=True)
         except Exception as error:
@@ -275,28 +269,16 @@ class Connection(asyncio.BufferedProtocol):
             self._delivering = False
             self._flush()
 
-    def _anything_left(self) -> bool:
-        return self._incoming.pending > 0 or self._tls.pending() > 0
-
-    def _encrypt(self, data: bytes) -> None:
-        sent = self._tls.write(data) if data else 0
-        while sent < len(data):
-            sent += self._tls.write(memoryview(data)[sent:])
-
     def _flush(self) -> None:
-        if self._outgoing.pending and not self._socket.is_closing():
-            self._socket.write(self._outgoing.read())
+        if self._records.unsent and not self._socket.is_closing():
+            self._socket.write(self._records.take_out())
 
     def _close(self) -> None:
         """Tell the client that nothing more is sent, and wait until it closes."""
-        self._say_goodbye()
+        self._records.say_goodbye()
         self._flush()
         self.resumeProducing()
         self._linger()
-
-    def _say_goodbye(self) -> None:
-        with suppress(ssl.SSLError):  # which says that the client has not done so itself
-            self._tls.unwrap()
 
     def _linger(self) -> None:
         unsent = self._socket.get_write_buffer_size()
@@ -327,10 +309,3 @@ class Connection(asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def address(sockaddr: Any) -> IPv4Address | IPv6Address:
-    """Return an address of the socket module as one of Twisted's."""
-    if len(sockaddr) == 2:
-        return IPv4Address("TCP", *sockaddr)
-    return IPv6Address("TCP", *sockaddr)

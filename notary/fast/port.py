@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from notary.fast.connection import Connection, Contexts, address
+from notary.fast.connection import Connection, Contexts
 from notary.fast.reactor import FastReactor
 
 ACCEPTED_AT_ONCE = 16
@@ -111,12 +111,15 @@ class Port:
         return True
 
     def _serve(self, accepted: socket.socket, peer: IPv4Address | IPv6Address) -> None:
+        connection = None
         try:
+            host = address(accepted.getsockname())
             protocol = self._factory.buildProtocol(peer)
-            connection = protocol and Connection(self._contexts.context(), protocol, peer)
+            if protocol is not None:
+                context, loop = self._contexts.context(), self._reactor.loop
+                connection = Connection(context, protocol, peer, host, loop)
         except Exception:
             self._log.failure("a connection cannot be served")
-            connection = None
         if connection is None:
             accepted.close()
             return
@@ -143,3 +146,10 @@ class Port:
     def _resume(self) -> None:
         if self._socket.fileno() >= 0:
             self._reactor.addReader(self)
+
+
+def address(sockaddr: Any) -> IPv4Address | IPv6Address:
+    """Return an address of the socket module as one of Twisted's."""
+    if len(sockaddr) == 2:
+        return IPv4Address("TCP", *sockaddr)
+    return IPv6Address("TCP", *sockaddr)
