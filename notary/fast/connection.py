@@ -6,7 +6,6 @@ import asyncio
 import ssl
 from collections.abc import Iterable
 from typing import Any
-from typing import Protocol as Shape
 
 from OpenSSL import crypto
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -29,13 +28,6 @@ WRITE_BYTES = 64 * 1024
 
 _BUFFER = memoryview(bytearray(READ_BYTES))
 """Where all sockets are read into: what was read is taken out before the next one is."""
-
-
-class Contexts(Shape):
-    """The TLS settings of a server."""
-
-    def context(self) -> ssl.SSLContext:
-        """Return those for one more connection."""
 
 
 @implementer(ISSLTransport, IPushProducer)
@@ -63,6 +55,7 @@ class Connection(asyncio.BufferedProtocol):
     _timer: asyncio.TimerHandle | None = None
     _established = False
     _delivering = False
+    _written = False
     _reading = True
     _writing_paused = False
     _over = False
@@ -139,6 +132,7 @@ class Connection(asyncio.BufferedProtocol):
             self._early.append(data)
             return
         self._records.write(data)
+        self._written = True
         if not self._delivering or self._records.unsent > WRITE_BYTES:
             self._flush()
 
@@ -242,9 +236,12 @@ class Connection(asyncio.BufferedProtocol):
             early, self._early = self._early, []
             for data in early:
                 self._records.write(data)
-        self._flush()
-        if self._established and self.disconnecting and self._producer is None:
-            self._close()
+            if early or self._records.awaited:
+                self._flush()
+            if self.disconnecting and self._producer is None:
+                self._close()
+        else:
+            self._flush()
         return self._established
 
     def _deliver(self) -> None:
@@ -267,9 +264,11 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(error)
         finally:
             self._delivering = False
-            self._flush()
+            if self._written:
+                self._flush()
 
     def _flush(self) -> None:
+        self._written = False
         if self._records.unsent and not self._socket.is_closing():
             self._socket.write(self._records.take_out())
 

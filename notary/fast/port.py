@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from typing import Any
+import ssl
+from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -15,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from notary.fast.connection import Connection, Contexts
+from notary.fast.connection import Connection
 from notary.fast.reactor import FastReactor
 
 ACCEPTED_AT_ONCE = 16
@@ -25,6 +26,13 @@ PAUSE = 1
 """Seconds until more are accepted when the process has no descriptor left for one."""
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Contexts(Protocol):
+    """The TLS settings of a server."""
+
+    def context(self) -> ssl.SSLContext:
+        """Return those for one more connection."""
 
 
 @implementer(IListeningPort, IReadDescriptor)

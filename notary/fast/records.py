@@ -64,6 +64,14 @@ class Records:
             self._tls.unwrap()
 
     @property
+    def awaited(self) -> bool:
+        """Whether the client waits for what ends the handshake, or else there is a ticket only.
+
+        It need not be sent on its own: whoever resumes sessions asks for something in each.
+        """
+        return self._tls.version() != "TLSv1.3"
+
+    @property
     def unsent(self) -> int:
         """How many bytes are to be sent."""
         return self._outgoing.pending

@@ -97,6 +97,24 @@ class TestHandshake:
         fresh.say(b"question")
         assert fresh.protocol.received == [b"question"]
 
+    @pytest.mark.parametrize(("version", "writes"), [("TLSv1_2", 2), ("TLSv1_3", 1)])
+    def test_a_ticket_travels_with_something_else(
+        self, contexts: tuple[ssl.SSLContext, ssl.SSLContext], version: str, writes: int
+    ) -> None:
+        server, _ = contexts
+        client = ssl.create_default_context()
+        client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+        client.maximum_version = ssl.TLSVersion[version]
+        wire = Wire(server, client)
+        wire.shake_hands()
+        assert wire.socket.writes == writes
+        wire.connection.write(b"answer")
+        assert wire.socket.writes == writes + 1
+        assert wire.heard() == b"answer"
+        session = wire.tls.session
+        assert session is not None
+        assert session.has_ticket
+
     def test_it_takes_too_long(self, fresh: Wire) -> None:
         fresh.loop.clock.advance(HANDSHAKE_SECONDS)
         assert fresh.socket.end == "aborted"
@@ -152,7 +170,7 @@ class TestData:
 
     def test_nothing_is_nothing(self, wire: Wire) -> None:
         wire.connection.write(b"")
-        assert wire.socket.sent == b""
+        assert wire.heard() == b""
 
     def test_answers_are_written_at_once(self, wire: Wire) -> None:
         def answer(_data: bytes) -> None:
