@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from OpenSSL import crypto
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from notary.fast.ends import Address, Ends
 from notary.fast.records import READ_BYTES, Records
 
 HANDSHAKE_SECONDS = 60
@@ -31,7 +31,7 @@ _BUFFER = memoryview(bytearray(READ_BYTES))
 
 
 @implementer(ISSLTransport, IPushProducer)
-class Connection(asyncio.BufferedProtocol):
+class Connection(Ends, asyncio.BufferedProtocol):
     """The protocol of a socket and the transport of a protocol, with OpenSSL in between.
 
     As with Twisted's own TLS, the protocol is told of the connection before the handshake, what it
@@ -65,14 +65,13 @@ class Connection(asyncio.BufferedProtocol):
         self,
         context: ssl.SSLContext,
         protocol: Any,
-        peer: IPv4Address | IPv6Address,
-        host: IPv4Address | IPv6Address,
+        peer: Address,
+        host: Address,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        super().__init__(peer, host)
         self._records = Records(context)
         self._protocol = protocol
-        self._peer = peer
-        self._host = host
         self._loop = loop
         self._early: list[bytes] = []
         self._reason: BaseException | None = None
@@ -196,31 +195,9 @@ class Connection(asyncio.BufferedProtocol):
         """Close the connection."""
         self.loseConnection()
 
-    def getPeer(self) -> IPv4Address | IPv6Address:
-        """Return where the client is."""
-        return self._peer
-
-    def getHost(self) -> IPv4Address | IPv6Address:
-        """Return the address that the client has reached."""
-        return self._host
-
     def getPeerCertificate(self) -> crypto.X509 | None:
         """Return the certificate that the client has shown, if it did."""
         return self._records.certificate()
-
-    def getTcpNoDelay(self) -> bool:
-        """Return that small pieces are sent without delay: uvloop sees to that."""
-        return True
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Leave it at that."""
-
-    def getTcpKeepAlive(self) -> bool:
-        """Return that idle connections are not probed."""
-        return False
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Leave it at that."""
 
     # What goes on in between.
 
@@ -231,18 +208,18 @@ class Connection(asyncio.BufferedProtocol):
         except ssl.SSLError as error:
             self._fail(error, gently=True)
             return False
-        if self._established:
-            self._stop_timer()
-            early, self._early = self._early, []
-            for data in early:
-                self._records.write(data)
-            if early or self._records.awaited:
-                self._flush()
-            if self.disconnecting and self._producer is None:
-                self._close()
-        else:
+        if not self._established:
             self._flush()
-        return self._established
+            return False
+        self._stop_timer()
+        early, self._early = self._early, []
+        for data in early:
+            self._records.write(data)
+        if early or self._records.awaited:
+            self._flush()
+        if self.disconnecting and self._producer is None:
+            self._close()
+        return True
 
     def _deliver(self) -> None:
         """Give the protocol what has come, and send what it answers in one piece."""

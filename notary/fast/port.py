@@ -8,7 +8,6 @@ import socket
 import ssl
 from typing import Any, Protocol
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IReadDescriptor
 from twisted.internet.protocol import ServerFactory
@@ -17,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from notary.fast.connection import Connection
+from notary.fast.ends import Address, address
 from notary.fast.reactor import FastReactor
 
 ACCEPTED_AT_ONCE = 16
@@ -84,7 +84,7 @@ class Port:
             await Deferred.fromFuture(asyncio.ensure_future(asyncio.wait(self._beginning)))
         self._factory.doStop()
 
-    def getHost(self) -> IPv4Address | IPv6Address:
+    def getHost(self) -> Address:
         """Return the address that is listened on."""
         return address(self._socket.getsockname())
 
@@ -118,7 +118,7 @@ class Port:
         self._serve(accepted, address(peer))
         return True
 
-    def _serve(self, accepted: socket.socket, peer: IPv4Address | IPv6Address) -> None:
+    def _serve(self, accepted: socket.socket, peer: Address) -> None:
         connection = None
         try:
             host = address(accepted.getsockname())
@@ -154,10 +154,3 @@ class Port:
     def _resume(self) -> None:
         if self._socket.fileno() >= 0:
             self._reactor.addReader(self)
-
-
-def address(sockaddr: Any) -> IPv4Address | IPv6Address:
-    """Return an address of the socket module as one of Twisted's."""
-    if len(sockaddr) == 2:
-        return IPv4Address("TCP", *sockaddr)
-    return IPv6Address("TCP", *sockaddr)
