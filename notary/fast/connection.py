@@ -55,7 +55,7 @@ class Connection(Ends, asyncio.BufferedProtocol):
     _timer: asyncio.TimerHandle | None = None
     _established = False
     _delivering = False
-    _written = False
+    _can_wait = 0
     _reading = True
     _writing_paused = False
     _over = False
@@ -131,7 +131,6 @@ class Connection(Ends, asyncio.BufferedProtocol):
             self._early.append(data)
             return
         self._records.write(data)
-        self._written = True
         if not self._delivering or self._records.unsent > WRITE_BYTES:
             self._flush()
 
@@ -215,8 +214,9 @@ class Connection(Ends, asyncio.BufferedProtocol):
         early, self._early = self._early, []
         for data in early:
             self._records.write(data)
-        if early or self._records.awaited:
+        if early or not self._records.only_tickets_are_left():
             self._flush()
+        self._can_wait = self._records.unsent
         if self.disconnecting and self._producer is None:
             self._close()
         return True
@@ -241,11 +241,11 @@ class Connection(Ends, asyncio.BufferedProtocol):
             self._fail(error)
         finally:
             self._delivering = False
-            if self._written:
+            if self._records.unsent > self._can_wait:
                 self._flush()
 
     def _flush(self) -> None:
-        self._written = False
+        self._can_wait = 0
         if self._records.unsent and not self._socket.is_closing():
             self._socket.write(self._records.take_out())
 

@@ -63,13 +63,12 @@ class Records:
         with suppress(ssl.SSLError):  # which says that the client has not done so itself
             self._tls.unwrap()
 
-    @property
-    def awaited(self) -> bool:
-        """Whether the client waits for what ends the handshake, or else there is a ticket only.
+    def only_tickets_are_left(self) -> bool:
+        """Whether the client awaits nothing more of the handshake but tickets.
 
-        It need not be sent on its own: whoever resumes sessions asks for something in each.
+        These need not be sent on their own: who resumes sessions asks for something in each.
         """
-        return self._tls.version() != "TLSv1.3"
+        return self._tls.version() == "TLSv1.3"
 
     @property
     def unsent(self) -> int:

@@ -144,6 +144,13 @@ class TestHandshake:
         assert b"hello" not in await deferToThread(say_hello)
 
 
+def test_either_kind_of_tls_has_the_same_ciphers(server: Identity) -> None:
+    pair = KeyPair(server.certificate_file, server.key_file)
+    plain = ServerContext(pair, None).serverConnectionForTLS(None).get_cipher_list()
+    fast = FastServerContext(pair, None).context().get_ciphers()
+    assert [cipher["name"] for cipher in fast] == plain
+
+
 class TestClientCertificates:
     @pytest.fixture
     def port(
