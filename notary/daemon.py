@@ -138,12 +138,13 @@ def _exit_in_vain() -> None:
     os._exit(1)
 
 
-def announce(warnings: Sequence[str]) -> None:
-    """Log which version starts, and what of its configuration has no effect."""
+def announce(warnings: Sequence[str], reactor: Any) -> None:
+    """Log which version starts on what, and what of its configuration has no effect."""
     _log.info(
-        "Version: {version}, Python version: {python}",
+        "Version: {version}, Python version: {python}, reactor: {reactor}",
         version=__version__,
         python=platform.python_version(),
+        reactor=type(reactor).__name__,
     )
     for warning in warnings:
         _log.warn("{warning}", warning=warning)

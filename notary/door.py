@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from socket import socket
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from notary.config.values import ListenAddress, SystemdSocket
+from notary.fast.port import Port
 from notary.sockets import listening_socket
 
 
@@ -21,7 +24,8 @@ class Door(Service):
         reactor: does the listening.
         address: as it is configured.
         factory: serves the connections.
-        context: the TLS settings from `notary.tls.ServerContext`, None for plain text.
+        context: the TLS settings, None for plain text. Those of `notary.tls.ServerContext` make
+            Twisted do TLS, those of `notary.tls.FastServerContext` need a `FastReactor`.
         reuse_port: whether other processes of this user may listen on the same port.
     """
 
@@ -38,10 +42,8 @@ class Door(Service):
     ) -> None:
         self._reactor = reactor
         self._address = address
-        self._secure = context is not None
-        self._factory: Any = (
-            factory if context is None else TLSMemoryBIOFactory(context, False, factory, reactor)
-        )
+        self._context = context
+        self._factory: Any = factory
         self._reuse_port = reuse_port
         self._listening: Any = None
 
@@ -52,7 +54,7 @@ class Door(Service):
             SystemExit: that is not possible; the message says why.
         """
         super().privilegedStartService()
-        if self._secure:
+        if self._context is not None:
             self._log.info("Enabling TLS")
         self._log.info("Starting on {address}", address=self._address)
         try:
@@ -60,9 +62,17 @@ class Door(Service):
         except OSError as error:
             raise SystemExit(f"cannot listen on {self._address}: {error}") from error
         with listening:  # which the port makes a copy of
-            self._listening = self._reactor.adoptStreamPort(
-                listening.fileno(), listening.family, self._factory
-            )
+            self._listening = self._port(listening)
+
+    def _port(self, listening: socket) -> Any:
+        factory, context = self._factory, self._context
+        if context is not None:
+            if not IOpenSSLServerConnectionCreator.providedBy(context):
+                port = Port(self._reactor, listening, factory, context)
+                port.startListening()
+                return port
+            factory = TLSMemoryBIOFactory(context, False, factory, self._reactor)
+        return self._reactor.adoptStreamPort(listening.fileno(), listening.family, factory)
 
     def startService(self) -> None:
         """Begin to listen, unless that was done before."""

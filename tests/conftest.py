@@ -10,7 +10,6 @@ from typing import cast
 
 import pytest
 import pytest_twisted
-from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
@@ -24,6 +23,7 @@ from tests.support.daemons import (
     serving_config,
 )
 from tests.support.pairs import run_pair
+from tests.support.reactor import reactor
 
 pytest_plugins = [
     "tests.support.doors",

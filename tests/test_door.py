@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,10 +20,10 @@ from twisted.python.systemd import ListenFDs
 
 from notary.config.values import ListenAddress, SystemdSocket
 from notary.door import Door
-from notary.tls import KeyPair, ServerContext
+from notary.tls import FastServerContext, KeyPair, ServerContext
 from tests.support.authority import make_identity
-from tests.support.daemons import free_port
-from tests.support.doors import Open, connect, greet
+from tests.support.daemons import FIXTURES, ROOT_CA, free_port
+from tests.support.doors import SECONDS, Open, connect, greet
 
 
 class TestDoor:
@@ -83,6 +84,21 @@ class TestDoor:
             await deferToThread(connect, port, None)
         door.startService()
         await door.stopService()
+
+    @pytest.mark.parametrize("settings", [None, ServerContext, FastServerContext])
+    @ensureDeferred
+    async def test_whoever_waits_when_it_stops_is_served(self, settings: Any) -> None:
+        pair = KeyPair(FIXTURES / "notary-server.crt", FIXTURES / "notary-server.key")
+        client = settings and ssl.create_default_context(cafile=ROOT_CA)
+        port = free_port()
+        address = ListenAddress("127.0.0.1", port)
+        door = Door(reactor, address, greet(), settings and settings(pair, None))
+        door.startService()
+        # The reactor does not run meanwhile.
+        waiting = [socket.create_connection(("127.0.0.1", port), SECONDS) for _ in range(50)]
+        await door.stopService()
+        for plain in waiting:
+            assert await deferToThread(heard, plain, client) == b"hello"
 
     @ensureDeferred
     async def test_may_stop_without_having_started(self) -> None:
@@ -166,6 +182,15 @@ class TestSocketsOfSystemd:
             address = SystemdSocket("systemd:domain=INET6:name=https")
             with pytest.raises(SystemExit, match=": it is no TCP socket that listens; see "):
                 Door(reactor, address, greet(), None).startService()
+
+
+def heard(plain: socket.socket, context: ssl.SSLContext | None) -> bytes:
+    """What a server says on a connection. Blocks."""
+    if context is None:
+        with plain:
+            return plain.recv(100)
+    with context.wrap_socket(plain, server_hostname="localhost") as secure:
+        return secure.recv(100)
 
 
 _SOCKET = socket.socket

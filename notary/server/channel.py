@@ -144,6 +144,22 @@ class NotaryChannel(HTTPChannel):
             self._comes_from = forwarded, address
         return self._comes_from[1]
 
+    def pauseProducing(self) -> None:
+        """Go on with nothing: the client does not read what it is sent.
+
+        Twisted's own channel would still answer all requests that have come, which may be many.
+        """
+        self.paused = True
+        super().pauseProducing()
+        self._networkProducer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Go on with what has come."""
+        self.paused = False
+        super().resumeProducing()
+        if self._buffer and not self._busyReceiving:
+            self.dataReceived(b"")
+
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
         """Begin an answer."""
         if self._draining:

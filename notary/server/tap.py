@@ -18,6 +18,7 @@ from notary.config import ConfigError, ServerConfig, load_server_config
 from notary.config.server import LocalTrust, TokenAuth
 from notary.config.values import ListenAddress
 from notary.door import Door
+from notary.fast.reactor import FastReactor
 from notary.observe.debug.addresses import NotLoopbackError, loopback_address
 from notary.observe.debug.server import debug_site
 from notary.observe.health import Checks, Health, Readiness
@@ -31,7 +32,7 @@ from notary.server.api import API, Policy
 from notary.server.caching import CacheControl
 from notary.server.check import check, check_files
 from notary.server.http import NotarySite
-from notary.server.main import SWITCHES
+from notary.server.main import Options
 from notary.server.metrics import ServerMetrics
 from notary.server.publishing import Publishing
 from notary.server.short_way import ShortWay
@@ -50,7 +51,7 @@ from notary.storage.opening import bootstrap_database, connections_in_use, open_
 from notary.storage.schema import tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
-from notary.tls import ClientContext, KeyPair, ServerContext, TLSError
+from notary.tls import ClientContext, FastServerContext, KeyPair, ServerContext, TLSError
 
 JUDGING_THREADS = 2
 LINES_SHARE = 4
@@ -59,12 +60,6 @@ LINES_SHARE = 4
 WRITABLE = "DB writable"
 
 _log = Logger()
-
-
-class Options(daemon.Options):
-    """The command line of ``twistd notary-server``."""
-
-    optFlags = [[name, None, effect] for name, effect in SWITCHES.items()]
 
 
 def makeService(options: Options) -> IService:
@@ -85,7 +80,7 @@ def makeService(options: Options) -> IService:
             bootstrap_database(database_settings(config.storage), SERVER)
             raise SystemExit(0)
         services = daemon.Daemon(options, config.logging.level, reactor)
-        daemon.announce(config.warnings)
+        daemon.announce(config.warnings, reactor)
         log_concerns(check_files(dict(config), datetime.now(timezone.utc)))
         _debug_server(config.server.debug_address(options["debug"]), reactor, services)
         _log.info("Using {kind} signing service", kind=config.trust_service.type)
@@ -152,10 +147,11 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
         short_way,
     )
     site.connections.setServiceParent(services)
-    context = None
+    context: FastServerContext | ServerContext | None = None
     if server.tls_cert_file is not None and server.tls_key_file is not None:
         pair = KeyPair(server.tls_cert_file, server.tls_key_file)
-        context = ServerContext(pair, server.client_ca_file)
+        make_context = FastServerContext if isinstance(reactor, FastReactor) else ServerContext
+        context = make_context(pair, server.client_ca_file)
         reloader.watch(context)
     door = Door(reactor, server.http_addr, site, context, reuse_port=server.reuse_port)
     door.setServiceParent(services)

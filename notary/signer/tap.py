@@ -74,7 +74,7 @@ def makeService(options: Options) -> IService:
             bootstrap_database(database_settings(config.storage), SIGNER)
             raise SystemExit(0)
         services = daemon.Daemon(options, config.logging.level, reactor)
-        daemon.announce(config.warnings)
+        daemon.announce(config.warnings, reactor)
         log_concerns(check_files(dict(config), datetime.now(timezone.utc)))
         _protect_memory(options["debug"])
         _debug_server(config.server.debug_address(options["debug"]), reactor, services)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import attrs
 from OpenSSL import SSL, crypto
 from twisted.internet import ssl
 from twisted.internet.interfaces import (
@@ -15,22 +16,36 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from notary.tls.files import KeyPair, trust_root
+from notary.tls.files import KeyPair, certificates, trusting
 from notary.tls.handshakes import remember_what_is_wrong, server_check
 
 SESSION_SECONDS = 3600
 """How long clients may resume sessions at the most."""
 
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
 _COMMON: dict[str, Any] = {
     "raiseMinimumTo": ssl.TLSVersion.TLSv1_2,
-    "acceptableCiphers": ssl.AcceptableCiphers.fromOpenSSLCipherString(
-        "ECDHE+AESGCM:ECDHE+CHACHA20"
-    ),
+    "acceptableCiphers": ssl.AcceptableCiphers.fromOpenSSLCipherString(CIPHERS),
 }
 
+_T = TypeVar("_T")
 
-@implementer(IOpenSSLServerConnectionCreator)
-class ServerContext:
+
+@attrs.frozen
+class Content:
+    """What the files of a server hold.
+
+    Attributes:
+        pair: certificate and key, as keywords of `ssl.CertificateOptions`.
+        authorities: who vouches for clients, None if nobody has to.
+    """
+
+    pair: dict[str, Any]
+    authorities: Sequence[crypto.X509] | None
+
+
+class ServerSettings(Generic[_T]):
     """The TLS settings of a server: TLS 1.2 or newer, forward secrecy, AEAD ciphers.
 
     Clients may resume sessions, by tickets; nothing about them is kept here. The keys of tickets
@@ -84,35 +99,67 @@ class ServerContext:
 
     def _take_in(self) -> None:
         ca_file = self._client_ca_file
-        options = {
-            **self._pair.options(),
-            **_COMMON,
-            "enableSessionTickets": True,
-            "trustRoot": None if ca_file is None else trust_root(ca_file),
-        }
-        self._context = self._new_context(options)
-        self._options = options
+        authorities = None if ca_file is None else certificates(ca_file)
+        content = Content(self._pair.options(), authorities)
+        self._renew(content)
+        self._content = content
 
-    def _new_context(self, options: dict[str, Any]) -> SSL.Context:
+    def _renew(self, content: Content) -> None:
         with self._pair.refusals():
-            context = ssl.CertificateOptions(**options).getContext()
+            self._context = self._made_of(content)
+        self._made_at = self._seconds()
+
+    def _made_of(self, content: Content) -> _T:
+        """Return a new context.
+
+        Raises:
+            SSLError: the pair will not do, either library's.
+        """
+        raise NotImplementedError
+
+    def context(self) -> _T:
+        """Return the context for one more connection."""
+        if self._seconds() - self._made_at >= SESSION_SECONDS:
+            self._renew(self._content)
+        return self._context
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerContext(ServerSettings[SSL.Context]):
+    """The TLS settings of a server, for Twisted."""
+
+    def _made_of(self, content: Content) -> SSL.Context:
+        context = openssl_context(content)
         if self._protocols:
             context.set_alpn_select_callback(_one_of(self._protocols))
-        if self._client_ca_file is not None:
-            _allow_partial_chains(context)
-        self._made_at = self._seconds()
         return context
 
     def serverConnectionForTLS(self, _protocol: object) -> SSL.Connection:
         """Return one more connection, which demands a certificate of the client if need be."""
-        if self._seconds() - self._made_at >= SESSION_SECONDS:
-            self._context = self._new_context(self._options)
-        connection = SSL.Connection(self._context)
+        connection = SSL.Connection(self.context())
         if self._client_ca_file is not None:
             connection.set_verify(
                 SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, remember_what_is_wrong
             )
         return connection
+
+
+def openssl_context(content: Content) -> SSL.Context:
+    """Return a context for a server, which can be changed.
+
+    Raises:
+        SSL.Error: certificate or key will not do.
+    """
+    authorities = content.authorities
+    context = ssl.CertificateOptions(
+        **content.pair,
+        **_COMMON,
+        enableSessionTickets=True,
+        trustRoot=None if authorities is None else trusting(authorities),
+    ).getContext()
+    if authorities is not None:
+        _allow_partial_chains(context)
+    return context
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -165,10 +212,15 @@ class ClientContext:
                 ssl.CertificateOptions(**options).getContext()
         self._creator = ssl.optionsForClientTLS(
             self._host,
-            trustRoot=ssl.platformTrust() if self._ca_file is None else trust_root(self._ca_file),
+            trustRoot=self._trust_root(),
             acceptableProtocols=list(self._protocols),
             extraCertificateOptions=options,
         )
+
+    def _trust_root(self) -> Any:
+        if self._ca_file is None:
+            return ssl.platformTrust()
+        return trusting(certificates(self._ca_file))
 
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         """Return one more connection."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from ssl import SSLError
 from typing import Any
 
 import attrs
@@ -38,7 +39,7 @@ class KeyPair:
         Raises:
             TLSError: a file cannot be read, or the key is not the certificate's.
         """
-        leaf, *chain = _certificates(self.certificate_file)
+        leaf, *chain = certificates(self.certificate_file)
         key = _private_key(self.key_file)
         if _public_part(leaf.get_pubkey()) != _public_part(key):
             raise TLSError(
@@ -49,7 +50,7 @@ class KeyPair:
 
     def refuse_expired(self) -> None:
         """Raise `TLSError` if the certificate has expired, or cannot be read."""
-        end = _certificates(self.certificate_file)[0].to_cryptography().not_valid_after_utc
+        end = certificates(self.certificate_file)[0].to_cryptography().not_valid_after_utc
         if end < datetime.now(timezone.utc):
             raise TLSError(
                 f"the certificate in {self.certificate_file} has expired: it was valid until {end}"
@@ -60,23 +61,24 @@ class KeyPair:
         """Turn what OpenSSL has against the pair into `TLSError`."""
         try:
             yield
-        except SSL.Error as error:
+        except (SSL.Error, SSLError) as error:
             raise TLSError(
                 f"the certificate in {self.certificate_file} will not do: {reasons(error)}; "
                 "have one issued for a key of P-256, or RSA of 2048 bits or more"
             ) from error
 
 
-def trust_root(file: Path) -> Any:
-    """Return the certificates of a file as those that Twisted is to trust.
+def trusting(authorities: Sequence[crypto.X509]) -> Any:
+    """Return certificates as those that Twisted is to trust."""
+    return ssl.trustRootFromCertificates([ssl.Certificate(each) for each in authorities])
+
+
+def certificates(file: Path) -> list[crypto.X509]:
+    """Return the certificates of a file.
 
     Raises:
         TLSError: it cannot be read.
     """
-    return ssl.trustRootFromCertificates([ssl.Certificate(each) for each in _certificates(file)])
-
-
-def _certificates(file: Path) -> list[crypto.X509]:
     try:
         return [crypto.X509.from_cryptography(each) for each in read_certificates(file)]
     except PEMError as error:

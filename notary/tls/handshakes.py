@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_address
+from ssl import SSLError
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -111,6 +112,8 @@ def peer_name(transport: Any) -> str:
     return str(certificate.to_cryptography().subject.rfc4514_string())
 
 
-def reasons(error: SSL.Error) -> str:
+def reasons(error: SSL.Error | SSLError) -> str:
     """Return what OpenSSL gives as reasons; it may give none."""
+    if isinstance(error, SSLError):
+        return (error.reason or "").replace("_", " ").lower()
     return ", ".join(reason for *_, reason in error.args[0]) if error.args else ""

@@ -19,6 +19,7 @@ from tests.support.daemons import (
     OUR_SERVER,
     OUR_SIGNER,
     PASSPHRASE_ENVIRONMENT,
+    PLAIN_SERVER,
     ROOT_CA,
     START_SECONDS,
     STOP_SECONDS,
@@ -56,8 +57,12 @@ def is_running(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("daemon", ["notary-server", "notary-signer"])
-def test_in_the_background(tmp_path: Path, daemon: str) -> None:
+@pytest.mark.parametrize(
+    ("daemon", "flags"),
+    [("notary-server", ["--reactor=epoll"]), ("notary-server", []), ("notary-signer", [])],
+    ids=["server without uvloop", "server", "signer"],
+)
+def test_in_the_background(tmp_path: Path, daemon: str, flags: list[str]) -> None:
     """All paths are relative: to the configuration file, or to the working directory."""
     for name in (f"{daemon}.crt", f"{daemon}.key", "root-ca.crt"):
         (tmp_path / name).write_bytes((FIXTURES / name).read_bytes())
@@ -71,7 +76,7 @@ def test_in_the_background(tmp_path: Path, daemon: str) -> None:
     files = {"tls_cert_file": f"{daemon}.crt", "tls_key_file": f"{daemon}.key"}
     config["server"].update(files)
     write_config(tmp_path, config, "daemon.json")
-    command = [*BACKGROUND, daemon]
+    command = [*BACKGROUND, *flags, daemon]
     done = subprocess.run(
         [*command, "--config=daemon.json"],
         cwd=tmp_path,
@@ -88,6 +93,8 @@ def test_in_the_background(tmp_path: Path, daemon: str) -> None:
         log = tmp_path / "daemon.log"
         until(lambda: "reloaded " in log.read_text(), STOP_SECONDS)
         assert f"Starting on 127.0.0.1:{port}" in log.read_text()
+        fast = daemon == "notary-server" and not flags
+        assert ("reactor: FastReactor" in log.read_text()) == fast
         assert (tmp_path / "daemon.pid").stat().st_mode & 0o777 == 0o640
     finally:
         os.kill(pid, signal.SIGTERM)
@@ -96,7 +103,13 @@ def test_in_the_background(tmp_path: Path, daemon: str) -> None:
     assert "Traceback" not in log.read_text()
 
 
-def test_with_a_socket_of_systemd(tmp_path: Path) -> None:
+SERVERS = pytest.mark.parametrize(
+    "server", [[OUR_SERVER], PLAIN_SERVER], ids=["uvloop", "without uvloop"]
+)
+
+
+@SERVERS
+def test_with_a_socket_of_systemd(tmp_path: Path, server: list[str | Path]) -> None:
     """Whoever connects while the server is not there is served by the next one."""
     activate = find_program("systemd-socket-activate", "systemd")
     port = free_port()
@@ -105,10 +118,10 @@ def test_with_a_socket_of_systemd(tmp_path: Path) -> None:
     path = write_config(tmp_path, config)
     command: list[str | Path] = [
         *(activate, "--setenv=PYTHONPATH", f"--listen=127.0.0.1:{port}", "--fdname=https"),
-        OUR_SERVER,
+        *server,
     ]
     log = tmp_path / "server.log"
-    with running([*command, f"-config={path}"], log, lambda: answers(port)):
+    with running([*command, f"--config={path}"], log, lambda: answers(port)):
         assert answers(port)
     assert "Starting on systemd:domain=INET:name=https" in log.read_text()
 
@@ -152,12 +165,12 @@ def test_systemd_is_told(tmp_path: Path, program: Path) -> None:
         until(lambda: systemd.recv(1000).startswith(b"STOPPING=1\n"), STOP_SECONDS)
 
 
-def test_an_upload_may_end_and_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+@SERVERS
+def test_an_upload_may_end_and_a_second_signal_does_not_wait(
+    tmp_path: Path, server: list[str | Path]
+) -> None:
     port = free_port()
-    command: list[str | Path] = [
-        OUR_SERVER,
-        f"-config={write_config(tmp_path, server_config(port, MEMORY))}",
-    ]
+    command = [*server, f"--config={write_config(tmp_path, server_config(port, MEMORY))}"]
     context = ssl.create_default_context(cafile=ROOT_CA)
     uploads = [http.client.HTTPSConnection("localhost", port, context=context) for _ in range(2)]
     log = tmp_path / "server.log"

@@ -20,7 +20,14 @@ from cryptography import x509
 
 from tests.support.api_client import ApiClient, Reply
 from tests.support.authority import Identity, make_identity
-from tests.support.daemons import OUR_SERVER, OUR_SIGNER, listens, running, write_config
+from tests.support.daemons import (
+    OUR_SERVER,
+    OUR_SIGNER,
+    PLAIN_SERVER,
+    listens,
+    running,
+    write_config,
+)
 from tests.support.forge import Collection, file_meta, multipart
 from tests.support.pairs import Plan, plan_pair
 from tests.support.publishers import Publisher, assert_whole, wait_for
@@ -145,13 +152,16 @@ class Newcomer:
             return x509.load_der_x509_certificate(shown)
 
 
-def test_certificates_are_replaced_and_the_server_stops(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", [[OUR_SERVER], PLAIN_SERVER], ids=["uvloop", "without uvloop"])
+def test_certificates_are_replaced_and_the_server_stops(
+    tmp_path: Path, server: list[str | Path]
+) -> None:
     plan = plan_pair(tmp_path)
     certificates = Certificates.make(tmp_path)
     port = plan.server_port
     files = certificates.certificate_file, certificates.key_file
     plan.server["server"].update(tls_cert_file=str(files[0]), tls_key_file=str(files[1]))
-    command: list[str | Path] = [OUR_SERVER, f"-config={write_config(tmp_path, plan.server)}"]
+    command = [*server, f"--config={write_config(tmp_path, plan.server)}"]
     log = tmp_path / "server.log"
     context = ssl.create_default_context(cafile=certificates.authority.certificate_file)
     newcomer = Newcomer(port, context)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from notary.draining import DRAIN_SECONDS, GRACE
@@ -85,3 +87,21 @@ def test_an_upload_that_does_not_end_is_cut_off(service: Service, connection: Co
     service.clock.advance(DRAIN_SECONDS - GRACE)
     assert connection.transport.disconnected
     assert stopped
+
+
+def test_requests_wait_while_the_client_does_not_read(connection: Connection) -> None:
+    """As many as there are, for answers would have to be kept."""
+    channel: Any = connection.transport.producer
+    write = connection.transport.write
+
+    def write_and_pause(data: bytes) -> None:
+        write(data)
+        channel.pauseProducing()
+
+    connection.transport.write = write_and_pause  # type: ignore[method-assign]
+    connection.send(3 * b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    for answers in (1, 2, 3):
+        assert len(connection.answers()) == answers
+        assert connection.transport.producerState == "paused"
+        channel.resumeProducing()
+    assert connection.transport.producerState == "producing"

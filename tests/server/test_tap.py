@@ -24,7 +24,7 @@ from notary import __version__
 from notary.config import load_server_config
 from notary.observe.debug.site import DebugSite
 from notary.reloading import Reloader
-from notary.server import tap
+from notary.server import main, tap
 from tests.support.daemons import FIXTURES, ROOT_CA, free_port, server_config, write_config
 from tests.support.doors import watch_doors
 from tests.support.forge import Collection, file_meta, multipart
@@ -38,8 +38,8 @@ MEMORY = {"backend": "memory"}
 Make = Callable[..., IService]
 
 
-def options(config: Path, *flags: str) -> tap.Options:
-    parsed = tap.Options()
+def options(config: Path, *flags: str) -> main.Options:
+    parsed = main.Options()
     parsed.parent = cast(usage.Options, {"nodaemon": True})
     parsed.parseOptions([f"--config={config}", *flags])
     return parsed
@@ -84,7 +84,7 @@ class TestOptions:
     )
     def test_refused(self, arguments: list[str], message: str) -> None:
         with pytest.raises(usage.UsageError) as caught:
-            tap.Options().parseOptions(arguments)
+            main.Options().parseOptions(arguments)
         assert str(caught.value) == message
 
     def test_defaults(self, tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ class TestOptions:
     def test_twistd_knows_the_command(self) -> None:
         makers = {maker.tapname: maker for maker in getPlugins(IServiceMaker)}
         maker = makers["notary-server"]
-        assert maker.makeService is tap.makeService
-        assert maker.options is tap.Options
+        assert maker.makeService is main.makeService
+        assert maker.options is main.Options
 
 
 class TestMakeService:

@@ -24,6 +24,11 @@ FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 ROOT_CA = FIXTURES / "root-ca.crt"
 OUR_SERVER = Path(sysconfig.get_path("scripts")) / "notary-server"
 OUR_SIGNER = OUR_SERVER.with_name("notary-signer")
+PLAIN_SERVER: list[str | Path] = [
+    OUR_SERVER.with_name("twistd"),
+    *("--reactor=epoll", "--nodaemon", "--pidfile=", "notary-server"),
+]
+"""The server as it is without uvloop."""
 REFERENCE_SERVER = Path("/usr/bin/notary-server")
 """Where the Debian package puts it; a shell may find ours under that name."""
 REFERENCE_SIGNER = REFERENCE_SERVER.with_name("notary-signer")

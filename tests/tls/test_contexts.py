@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,22 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pytest_twisted import ensureDeferred
 from twisted.internet.threads import deferToThread
 
-from notary.tls import KeyPair, ServerContext, TLSError
+from notary.tls import FastServerContext, KeyPair, ServerContext, TLSError
 from tests.support.authority import Identity, make_identity
 from tests.support.daemons import FIXTURES, ROOT_CA
 from tests.support.doors import SECONDS, Open, connect
 
+Settings = Callable[[Path, Path, Path | None], Any]
 
-def settings(certificate_file: Path, key_file: Path, client_ca_file: Path | None) -> Any:
-    """The TLS settings of a server."""
-    return ServerContext(KeyPair(certificate_file, key_file), client_ca_file)
+
+@pytest.fixture(params=[ServerContext, FastServerContext])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Makes the TLS settings of a server, for either kind of TLS."""
+
+    def make(certificate_file: Path, key_file: Path, client_ca_file: Path | None) -> Any:
+        return request.param(KeyPair(certificate_file, key_file), client_ca_file)
+
+    return make
 
 
 @attrs.frozen
@@ -65,6 +73,7 @@ class TestHandshake:
     @ensureDeferred
     async def test_the_chain_is_sent_to_clients(
         self,
+        settings: Settings,
         open_door: Open,
         server: Identity,
         authorities: Authorities,
@@ -80,7 +89,7 @@ class TestHandshake:
         assert "GCM" in cipher[0] or "CHACHA20" in cipher[0]
 
     @ensureDeferred
-    async def test_the_sample_certificates_do(self, open_door: Open) -> None:
+    async def test_the_sample_certificates_do(self, settings: Settings, open_door: Open) -> None:
         files = FIXTURES / "notary-server.crt", FIXTURES / "notary-server.key"
         port = open_door(settings(*files, None))
         assert (await deferToThread(connect, port, trusting(ROOT_CA)))[0] == "hello"
@@ -88,7 +97,12 @@ class TestHandshake:
     @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
     @ensureDeferred
     async def test_older_versions_are_refused(
-        self, open_door: Open, server: Identity, authorities: Authorities, version: ssl.TLSVersion
+        self,
+        settings: Settings,
+        open_door: Open,
+        server: Identity,
+        authorities: Authorities,
+        version: ssl.TLSVersion,
     ) -> None:
         port = open_door(settings(server.certificate_file, server.key_file, None))
         context = trusting(authorities.root.certificate_file)
@@ -101,7 +115,12 @@ class TestHandshake:
     @pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA"])
     @ensureDeferred
     async def test_weak_ciphers_are_refused(
-        self, open_door: Open, server: Identity, authorities: Authorities, cipher: str
+        self,
+        settings: Settings,
+        open_door: Open,
+        server: Identity,
+        authorities: Authorities,
+        cipher: str,
     ) -> None:
         """Those without forward secrecy, and those that do not authenticate what they encrypt."""
         port = open_door(settings(server.certificate_file, server.key_file, None))
@@ -112,7 +131,9 @@ class TestHandshake:
             await deferToThread(connect, port, context)
 
     @ensureDeferred
-    async def test_plain_text_is_not_understood(self, open_door: Open, server: Identity) -> None:
+    async def test_plain_text_is_not_understood(
+        self, settings: Settings, open_door: Open, server: Identity
+    ) -> None:
         port = open_door(settings(server.certificate_file, server.key_file, None))
 
         def say_hello() -> bytes:
@@ -123,9 +144,18 @@ class TestHandshake:
         assert b"hello" not in await deferToThread(say_hello)
 
 
+def test_either_kind_of_tls_has_the_same_ciphers(server: Identity) -> None:
+    pair = KeyPair(server.certificate_file, server.key_file)
+    plain = ServerContext(pair, None).serverConnectionForTLS(None).get_cipher_list()
+    fast = FastServerContext(pair, None).context().get_ciphers()
+    assert [cipher["name"] for cipher in fast] == plain
+
+
 class TestClientCertificates:
     @pytest.fixture
-    def port(self, open_door: Open, server: Identity, authorities: Authorities) -> int:
+    def port(
+        self, settings: Settings, open_door: Open, server: Identity, authorities: Authorities
+    ) -> int:
         """A server that lets in whom the root or the intermediate authority vouches for."""
         return open_door(
             settings(
@@ -173,7 +203,12 @@ class TestClientCertificates:
 
     @ensureDeferred
     async def test_without_an_authority_anybody_is_let_in(
-        self, open_door: Open, directory: Path, server: Identity, authorities: Authorities
+        self,
+        settings: Settings,
+        open_door: Open,
+        directory: Path,
+        server: Identity,
+        authorities: Authorities,
     ) -> None:
         port = open_door(settings(server.certificate_file, server.key_file, None))
         stranger = make_identity(directory, "stranger")
@@ -183,17 +218,21 @@ class TestClientCertificates:
 
 
 class TestFiles:
-    def test_a_missing_certificate(self, tmp_path: Path, server: Identity) -> None:
+    def test_a_missing_certificate(
+        self, settings: Settings, tmp_path: Path, server: Identity
+    ) -> None:
         path = tmp_path / "missing.crt"
         with pytest.raises(TLSError, match=rf"from {path}: .*No such file"):
             settings(path, server.key_file, None)
 
-    def test_a_missing_key(self, tmp_path: Path, server: Identity) -> None:
+    def test_a_missing_key(self, settings: Settings, tmp_path: Path, server: Identity) -> None:
         path = tmp_path / "missing.key"
         with pytest.raises(TLSError, match=rf"from {path}: No such file"):
             settings(server.certificate_file, path, None)
 
-    def test_a_directory_in_place_of_a_file(self, tmp_path: Path, server: Identity) -> None:
+    def test_a_directory_in_place_of_a_file(
+        self, settings: Settings, tmp_path: Path, server: Identity
+    ) -> None:
         with pytest.raises(TLSError, match=rf"from {tmp_path}: .*Is a directory"):
             settings(tmp_path, server.key_file, None)
         with pytest.raises(TLSError, match=rf"from {tmp_path}: Is a directory"):
@@ -203,7 +242,7 @@ class TestFiles:
         "content", [b"", b"nothing", b"-----BEGIN CERTIFICATE-----\n", b"\xff"]
     )
     def test_files_that_hold_something_else(
-        self, tmp_path: Path, server: Identity, content: bytes
+        self, settings: Settings, tmp_path: Path, server: Identity, content: bytes
     ) -> None:
         path = tmp_path / "odd.pem"
         path.write_bytes(content)
@@ -215,21 +254,23 @@ class TestFiles:
             with pytest.raises(TLSError, match=str(path)):
                 settings(*files)
 
-    def test_a_certificate_in_place_of_the_key(self, server: Identity) -> None:
+    def test_a_certificate_in_place_of_the_key(self, settings: Settings, server: Identity) -> None:
         with pytest.raises(TLSError, match="no unencrypted PEM private key"):
             settings(server.certificate_file, server.certificate_file, None)
 
-    def test_a_key_in_place_of_the_certificate(self, server: Identity) -> None:
+    def test_a_key_in_place_of_the_certificate(self, settings: Settings, server: Identity) -> None:
         with pytest.raises(TLSError, match="no PEM certificate can be read from"):
             settings(server.key_file, server.key_file, None)
 
-    def test_a_key_that_is_encrypted(self, directory: Path) -> None:
+    def test_a_key_that_is_encrypted(self, settings: Settings, directory: Path) -> None:
         """Nobody is asked for a passphrase: a daemon has no terminal."""
         locked = make_identity(directory, "locked", passphrase=b"secret")
         with pytest.raises(TLSError, match=f"no unencrypted PEM private key .* {locked.key_file}"):
             settings(locked.certificate_file, locked.key_file, None)
 
-    def test_a_key_of_another_certificate(self, directory: Path, server: Identity) -> None:
+    def test_a_key_of_another_certificate(
+        self, settings: Settings, directory: Path, server: Identity
+    ) -> None:
         other = make_identity(directory, "another")
         with pytest.raises(TLSError) as caught:
             settings(server.certificate_file, other.key_file, None)
@@ -238,14 +279,16 @@ class TestFiles:
             f"{server.certificate_file}: set the two that were made together"
         )
 
-    def test_a_key_of_another_kind(self, directory: Path, server: Identity) -> None:
+    def test_a_key_of_another_kind(
+        self, settings: Settings, directory: Path, server: Identity
+    ) -> None:
         private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         other = make_identity(directory, "rsa", private=private)
         settings(other.certificate_file, other.key_file, None)
         with pytest.raises(TLSError, match="does not belong to the certificate"):
             settings(server.certificate_file, other.key_file, None)
 
-    def test_a_key_that_is_too_weak(self, directory: Path) -> None:
+    def test_a_key_that_is_too_weak(self, settings: Settings, directory: Path) -> None:
         private = rsa.generate_private_key(public_exponent=65537, key_size=1024)
         weak = make_identity(directory, "weak", private=private)
         with pytest.raises(TLSError, match=r"weak.crt will not do: .*key too small"):

@@ -21,7 +21,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrap
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 
-from notary.tls import ClientContext, KeyPair, ServerContext, TLSError, peer_name
+from notary.tls import ClientContext, FastServerContext, KeyPair, ServerContext, TLSError, peer_name
 from notary.tls.contexts import SESSION_SECONDS
 from tests.support.authority import Identity, make_identity
 from tests.support.doors import SECONDS, Open
@@ -62,18 +62,18 @@ class House:
 
     directory: Path
     root: Identity
-    context: ServerContext
+    context: ServerContext | FastServerContext
     clock: Clock
 
     @classmethod
-    def build(cls, directory: Path) -> House:
+    def build(cls, directory: Path, settings: Callable[..., Any]) -> House:
         root = make_identity(directory, "root", is_ca=True)
         make_identity(directory, "first", root)
         shutil.copy(root.certificate_file, directory / "clients.crt")
         clock = Clock()
         put(directory, "first", "live")
         pair = KeyPair(directory / "live.crt", directory / "live.key")
-        context = ServerContext(pair, directory / "clients.crt", seconds=clock)
+        context = settings(pair, directory / "clients.crt", seconds=clock)
         return cls(directory, root, context, clock)
 
     def replace(self, name: str, issuer: Identity | None = None, **how: Any) -> None:
@@ -87,9 +87,9 @@ def put(directory: Path, name: str, place: str) -> None:
         shutil.copy(directory / f"{name}.{kind}", directory / f"{place}.{kind}")
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House.build(tmp_path)
+@pytest.fixture(params=[ServerContext, FastServerContext])
+def house(tmp_path: Path, request: pytest.FixtureRequest) -> House:
+    return House.build(tmp_path, request.param)
 
 
 @attrs.define

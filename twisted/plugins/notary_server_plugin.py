@@ -4,7 +4,7 @@ from twisted.application.service import ServiceMaker
 
 notary_server = ServiceMaker(
     "Notary server",
-    "notary.server.tap",
+    "notary.server.main",
     "Publish and verify signed content: the metadata server of a Notary service.",
     "notary-server",
 )
