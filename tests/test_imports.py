@@ -44,6 +44,7 @@ ALLOWED = {
     "settings": {"settings", "config", "secret_file", "storage", "tls"},
     "check": {"check", "config", "pem", "settings", "signing", "storage", "tls"},
     "pem": {"pem"},
+    "probe": {"probe", "tls"},
     "secret_file": {"secret_file"},
     "tls": {"tls", "pem"},
     "door": {"door", "config", "sockets"},
