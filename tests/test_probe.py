@@ -76,9 +76,9 @@ async def test_well(ports: tuple[int, int], host: str) -> None:
 
 @ensureDeferred
 async def test_not_well(page: Page, ports: tuple[int, int]) -> None:
-    page.status, page.body = 503, b'{"DB operational":"it is\\u001b[2J\x1b[2J away"}\n'
+    page.status, page.body = 503, b'{"DB operational":"it is\x1b[2J away"}\n'
     assert await refusal(f"http://localhost:{ports[0]}/ready") == (
-        'the answer is 503: {"DB operational":"it is\\\\u001b[2J [2J away"}'.replace("\\\\", "\\")
+        'the answer is 503: {"DB operational":"it is [2J away"}'
     )
     page.body = b""
     assert await refusal(f"http://localhost:{ports[0]}/ready") == "the answer is 503"
@@ -136,11 +136,6 @@ async def test_a_certificate_of_another_host(ports: tuple[int, int]) -> None:
 async def test_no_authorities(ports: tuple[int, int], tmp_path: Path) -> None:
     told = await refusal(f"https://localhost:{ports[1]}/live", tmp_path / "missing.crt")
     assert "missing.crt" in told
-
-
-@ensureDeferred
-async def test_no_tls_where_it_is_expected(ports: tuple[int, int]) -> None:
-    assert "Error" in await refusal(f"https://localhost:{ports[0]}/live", ROOT_CA)
 
 
 def run(*arguments: str) -> Run:
