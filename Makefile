@@ -4,6 +4,7 @@
 # make certs DIR=...  certificates of your own, with a CA; again to renew: docs/certificates.rst
 # make test-systemd   what docs/systemd.rst says, on a machine of its own; for root
 # make bench  the Go daemons and ours under load, one beside the other
+# make test-containers   the images and compose files with a real engine, of this machine
 # make proto  the Python module of notary/signing/signer.proto, after a change there
 # make clean  forget the environment that run and test made
 
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 # Twisted looks for plugins in the directories of sys.path, where only this mode puts the tree.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: run test bench test-systemd docs certs proto clean
+.PHONY: run test bench test-systemd test-containers docs certs proto clean
 
 define NEXT_STEPS
 
@@ -55,6 +56,23 @@ bench: $(VENV)/.installed-dev
 	tests/system-packages.sh
 	$(BIN)/python -m benchmarks --connections 1 2 4 8 16 32 64 --collections 100 10000 100000 \
 	    --memory 1000000 --output docs/performance
+
+# Everything is done in a clone of the last commit. CONTAINER_LAB may name a program that has an
+# engine where this machine has none: it is given "build" or "net" and a shell script, to run with
+# the network for building, or apart from all others for what serves.
+CONTAINER_LAB ?=
+CONTAINERS := build/containers
+WITH_ENGINE = cd $(CONTAINERS) && $(if $(CONTAINER_LAB),$(CONTAINER_LAB) $(1),sh -c) \
+    'PATH="$$PWD/bin:$$PATH"; cd tree && $(2)'
+
+test-containers:
+	rm -rf $(CONTAINERS)
+	git clone --quiet . $(CONTAINERS)/tree
+	install -D "$$(command -v notary)" $(CONTAINERS)/bin/notary
+	$(call WITH_ENGINE,build,python3 -m tests.containers.images $(if $(CONTAINER_LAB),--stand-ins))
+	$(call WITH_ENGINE,net,python3 -m unittest -v tests.containers.single)
+	$(call WITH_ENGINE,net,OVERRIDES=postgres python3 -m unittest -v tests.containers.single)
+	$(call WITH_ENGINE,net,python3 -m unittest -v tests.containers.own tests.containers.two_by_two)
 
 # The generated module works with the protobuf of its own major version and the next one, so it is
 # made by an older compiler than the newest.

@@ -15,8 +15,11 @@ if [ ! -s var/passphrase ]; then
 fi
 export NOTARY_SIGNER_TIMESTAMP_1_FILE=../var/passphrase # as seen from conf/
 
-# git does not keep who may read a file, and the daemons warn of keys that everybody can.
-chmod go= fixtures/*.key
+# The daemons warn of keys that everybody can read, as those in fixtures/ are.
+install -m 600 fixtures/notary-server.key fixtures/notary-signer.key var/
+export NOTARY_SERVER_SERVER_TLS_KEY_FILE=../var/notary-server.key
+export NOTARY_SERVER_TRUST_SERVICE_TLS_CLIENT_KEY=../var/notary-server.key
+export NOTARY_SIGNER_SERVER_TLS_KEY_FILE=../var/notary-signer.key
 
 stop() {
     trap '' INT TERM

@@ -107,6 +107,7 @@ def test_installs_the_commands(wheel: zipfile.ZipFile, names: Sequence[str]) -> 
     (path,) = (name for name in names if name.endswith("/entry_points.txt"))
     for daemon in ("server", "signer"):
         assert f"notary-{daemon} = notary.{daemon}.main:main" in wheel.read(path).decode()
+    assert "notary-health = notary.probe:main" in wheel.read(path).decode()
 
 
 def test_sources_are_whole(distributions: Path) -> None:

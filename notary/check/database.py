@@ -11,7 +11,7 @@ import attrs
 from sqlalchemy import Engine, Table, create_engine
 
 from notary.check.certificates import CLIENT
-from notary.check.files import check_shown, check_trusted
+from notary.check.files import check_secret, check_shown, check_trusted
 from notary.check.findings import Finding, error, ok, warning
 from notary.config.sections import Storage
 from notary.settings import database_settings
@@ -44,8 +44,10 @@ class Needs:
 
 
 def check_database_files(storage: Storage, now: datetime) -> list[Finding]:
-    """Judge the certificates for the connection to the database."""
+    """Judge the certificates for the connection to the database, and who may read its secrets."""
     findings = check_trusted("storage.tls_ca_file", storage.tls_ca_file, now)
+    if storage.db_password_file is not None:
+        findings += check_secret("storage.db_password_file", storage.db_password_file)
     certificate, key = storage.client_cert_file, storage.client_key_file
     if certificate is not None and key is not None:
         pair = KeyPair(certificate, key)

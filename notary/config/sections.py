@@ -181,6 +181,12 @@ class Storage(Section):
             raise ValueError(f"is required by storage.backend {backend!r}")
         return _sqlite_path(db_url, info) if backend == "sqlite3" else db_url
 
+    db_password_file: ReadableFile | None = Field(
+        default=None,
+        description="A file that holds the password of the user in db_url, which then holds none. "
+        "For 'mysql' and 'postgres'.",
+        examples=["/run/secrets/db-password"],
+    )
     tls_ca_file: ReadableFile | None = Field(
         default=None,
         description="Certificate authorities in PEM that the certificate and the name of the "

@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from notary.secret_file import SecretFileError, read_secret
+
 PREFIX = "NOTARY_SIGNER"
 
-_MAX_BYTES = 4096
 _FILE = "_FILE"
 
 
@@ -56,20 +57,11 @@ class Passphrases:
         return Path(os.path.abspath(self._directory / path)) if path else None
 
     def _read(self, alias: str, path: Path) -> str:
-        where = f"the passphrase of the alias {alias!r} in {path}"
         try:
-            with path.open("rb") as file:
-                content = file.read(_MAX_BYTES + 1)
-            # Editors and shells end a file with a line feed, which nobody means.
-            passphrase = content.decode().removesuffix("\n").removesuffix("\r")
-        except OSError as error:
-            raise PassphraseError(f"{where} cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError:
-            raise PassphraseError(f"{where} is not UTF-8 text") from None
-        if not passphrase or len(content) > _MAX_BYTES:
-            size = "empty" if not passphrase else f"longer than {_MAX_BYTES} bytes"
-            raise PassphraseError(f"{where} is {size}")
-        return passphrase
+            return read_secret(path)
+        except SecretFileError as error:
+            where = f"the passphrase of the alias {alias!r} in {path}"
+            raise PassphraseError(f"{where} {error}") from None
 
 
 def variable(alias: str) -> str:

@@ -13,7 +13,7 @@ MYSQL = "mysql"
 POSTGRES = "postgres"
 SQLITE = "sqlite3"
 
-__all__ = ["MYSQL", "POSTGRES", "SQLITE", "DSNError", "engine_url"]
+__all__ = ["MYSQL", "POSTGRES", "SQLITE", "DSNError", "engine_url", "with_password"]
 
 
 def engine_url(backend: str, db_url: str, certificates: Certificates = NO_CERTIFICATES) -> URL:
@@ -38,6 +38,23 @@ def engine_url(backend: str, db_url: str, certificates: Certificates = NO_CERTIF
     raise DSNError(
         f"storage.backend: {backend!r} is no database with tables, use mysql, postgres or sqlite3"
     )
+
+
+def with_password(url: URL, password: str) -> URL:
+    """Return a URL with the password that ``storage.db_password_file`` holds.
+
+    Raises:
+        DSNError: the URL has one already, or its backend knows none.
+    """
+    if url.get_backend_name() == "sqlite":
+        raise DSNError(
+            "storage.db_password_file: storage.backend 'sqlite3' knows no passwords: remove it"
+        )
+    if url.password is not None:
+        raise DSNError(
+            "storage.db_password_file: storage.db_url has a password too: set only one of them"
+        )
+    return url.set(password=password)
 
 
 def _sqlite_url(path: str) -> URL:

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from notary.storage.bootstrap import Migrations, bootstrap, check_schema
 from notary.storage.certificates import Certificates
-from notary.storage.dsn import SQLITE, engine_url
+from notary.storage.dsn import SQLITE, engine_url, with_password
 from notary.storage.engines import create_engine_for
 from notary.storage.interfaces import DatabaseUnreachableError, StorageError
 from notary.storage.threads import QueueLimits, WorkerThreads
@@ -41,11 +41,13 @@ class DatabaseSettings:
         backend: which kind; the tables of ``sqlite3`` are made if need be.
         db_url: where.
         certificates: for TLS.
+        password: of the user in the URL, None if that has one itself or needs none.
     """
 
     backend: str
     db_url: str = attrs.field(repr=False)
     certificates: Certificates
+    password: str | None = attrs.field(default=None, repr=False)
 
     def create_engine(self, *, upgrading: bool = False) -> Engine:
         """Return an engine that has not connected yet.
@@ -57,6 +59,8 @@ class DatabaseSettings:
             StorageError: the settings have a mistake.
         """
         url = engine_url(self.backend, self.db_url, self.certificates)
+        if self.password is not None:
+            url = with_password(url, self.password)
         return create_engine_for(url, CONNECTIONS, upgrading=upgrading)
 
 

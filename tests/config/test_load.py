@@ -23,6 +23,7 @@ OVERRIDES = {
     "server.max_upload_bytes": "2048",
     "storage.backend": "postgres",
     "storage.db_url": "postgres://elsewhere/db",
+    "storage.db_password_file": "root-ca.crt",
     "storage.tls_ca_file": "token-ca.crt",
     "storage.client_cert_file": "notary-server.crt",
     "storage.client_key_file": "notary-server.key",
@@ -117,7 +118,8 @@ def test_empty_values_count_as_not_set(load: Load, value: str | None) -> None:
             "NOTARY_SERVER_STORAGE",
             "storage: a map cannot be overridden by an environment variable: unset "
             "NOTARY_SERVER_STORAGE and use NOTARY_SERVER_STORAGE_BACKEND, "
-            "NOTARY_SERVER_STORAGE_DB_URL, NOTARY_SERVER_STORAGE_TLS_CA_FILE, "
+            "NOTARY_SERVER_STORAGE_DB_URL, NOTARY_SERVER_STORAGE_DB_PASSWORD_FILE, "
+            "NOTARY_SERVER_STORAGE_TLS_CA_FILE, "
             "NOTARY_SERVER_STORAGE_CLIENT_CERT_FILE, NOTARY_SERVER_STORAGE_CLIENT_KEY_FILE",
         ),
         (

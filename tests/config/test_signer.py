@@ -161,6 +161,7 @@ OVERRIDES = {
     "server.metrics_addr": "localhost:3",
     "storage.backend": "postgres",
     "storage.db_url": "postgres://elsewhere/db",
+    "storage.db_password_file": "root-ca.crt",
     "storage.tls_ca_file": "token-ca.crt",
     "storage.client_cert_file": "notary-server.crt",
     "storage.client_key_file": "notary-server.key",
