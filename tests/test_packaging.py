@@ -25,8 +25,9 @@ from tests.support.daemons import (
 
 PROJECT = Path(__file__).parent.parent
 PARTS = (
-    *("notary", "twisted", "tests", "conf", "docs", "fixtures", "changes"),
-    *("setup.cfg", "pyproject.toml", "MANIFEST.in", "Makefile"),
+    *("notary", "twisted", "tests", "benchmarks", "conf", "docker", "docs", "fixtures", "changes"),
+    *("docker-compose.yml", "docker-compose.postgres.yml", "docker-compose.two.yml"),
+    *("setup.cfg", "pyproject.toml", "MANIFEST.in", "Makefile", ".dockerignore"),
     *("README.rst", "CHANGELOG.rst", "LICENSE"),
 )
 PLUGINS = {
