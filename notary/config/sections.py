@@ -114,9 +114,9 @@ class TlsServer(Section):
     )
     workers: Annotated[Integer, Field(ge=1, le=64)] = Field(
         default=1,
-        description="Processes that serve, each with memory, database connections and caches of "
-        "its own; one processor each is enough. With more than 1 there is a parent besides, which "
-        "starts them anew if they die.",
+        description="Processes that serve, each with database connections, caches and memory of "
+        "its own. With more than 1, another one starts them, watches them and starts them again; "
+        "the state then has to be in a database.",
         examples=[4],
     )
     debug_addr: LoopbackAddress | None = Field(
