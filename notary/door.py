@@ -14,7 +14,40 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from notary.config.values import ListenAddress, SystemdSocket
 from notary.fast.port import Port
-from notary.sockets import listening_socket
+from notary.sockets import PassedSocket, listening_socket, listening_sockets
+
+_log = Logger()
+
+
+def open_sockets(
+    address: ListenAddress | SystemdSocket, number: int, *, secure: bool, reuse_port: bool
+) -> list[socket]:
+    """Return sockets that listen on an address, for the doors of other processes.
+
+    Args:
+        address: as it is configured.
+        number: how many.
+        secure: whether TLS is spoken there.
+        reuse_port: whether other processes of this user may listen on the same port.
+
+    Raises:
+        SystemExit: that is not possible; the message says why.
+    """
+    _announce(address, secure)
+    try:
+        return listening_sockets(address, number, reuse_port=reuse_port)
+    except OSError as error:
+        raise _no_use(address, error) from error
+
+
+def _announce(address: ListenAddress | SystemdSocket, secure: bool) -> None:
+    if secure:
+        _log.info("Enabling TLS")
+    _log.info("Starting on {address}", address=address)
+
+
+def _no_use(address: object, error: OSError) -> SystemExit:
+    return SystemExit(f"cannot listen on {address}: {error}")
 
 
 class Door(Service):
@@ -22,19 +55,17 @@ class Door(Service):
 
     Args:
         reactor: does the listening.
-        address: as it is configured.
+        address: as it is configured, or a socket that the parent of this process listens on.
         factory: serves the connections.
         context: the TLS settings, None for plain text. Those of `notary.tls.ServerContext` make
             Twisted do TLS, those of `notary.tls.FastServerContext` need a `FastReactor`.
         reuse_port: whether other processes of this user may listen on the same port.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         reactor: Any,
-        address: ListenAddress | SystemdSocket,
+        address: ListenAddress | SystemdSocket | PassedSocket,
         factory: ServerFactory[Any],
         context: Any,
         *,
@@ -54,13 +85,12 @@ class Door(Service):
             SystemExit: that is not possible; the message says why.
         """
         super().privilegedStartService()
-        if self._context is not None:
-            self._log.info("Enabling TLS")
-        self._log.info("Starting on {address}", address=self._address)
+        if not isinstance(self._address, PassedSocket):  # which the parent has announced
+            _announce(self._address, self._context is not None)
         try:
             listening = listening_socket(self._address, reuse_port=self._reuse_port)
         except OSError as error:
-            raise SystemExit(f"cannot listen on {self._address}: {error}") from error
+            raise _no_use(self._address, error) from error
         with listening:  # which the port makes a copy of
             self._listening = self._port(listening)
 

@@ -1,4 +1,4 @@
-"""Sockets that listen: opened here, or by systemd."""
+"""Sockets that listen: opened here, by systemd, or by the parent of this process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import socket
 from typing import Any
 
+import attrs
 from twisted.internet.endpoints import serverFromString
 
 from notary.config.values import ListenAddress, SystemdSocket
@@ -17,8 +18,52 @@ BACKLOG = 512
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
+@attrs.frozen
+class PassedSocket:
+    """A socket that the parent of this process listens on for it.
+
+    Attributes:
+        descriptor: the number that it has here.
+        address: where it listens, for messages.
+    """
+
+    descriptor: int
+    address: str
+
+    def __str__(self) -> str:
+        return self.address
+
+
+def listening_sockets(
+    address: ListenAddress | SystemdSocket, number: int, *, reuse_port: bool = False
+) -> list[socket.socket]:
+    """Return TCP sockets that listen on the same port and do not block.
+
+    The kernel spreads connections over them. A socket of systemd is only one: all get copies of it.
+
+    Args:
+        address: as of `listening_socket`.
+        number: how many.
+        reuse_port: whether other processes of this user may listen on that port too.
+
+    Raises:
+        OSError: that is not possible.
+    """
+    if isinstance(address, SystemdSocket) or number == 1:
+        first = listening_socket(address, reuse_port=reuse_port)
+        return [first, *(first.dup() for _ in range(number - 1))]
+    if not reuse_port:
+        # Nobody else may have the port, which the others that share it could not tell.
+        listening_socket(address).close()
+    sockets = [listening_socket(address, reuse_port=True)]
+    port = sockets[0].getsockname()[1]
+    for _ in range(number - 1):
+        sockets.append(listening_socket(attrs.evolve(address, port=port), reuse_port=True))
+    return sockets
+
+
 def listening_socket(
-    address: ListenAddress | SystemdSocket, *, reuse_port: bool = False
+    address: ListenAddress | SystemdSocket | PassedSocket, *, reuse_port: bool = False
 ) -> socket.socket:
     """Return a TCP socket that listens and does not block.
 
@@ -32,6 +77,8 @@ def listening_socket(
     """
     if isinstance(address, SystemdSocket):
         listening = _inherited(address)
+    elif isinstance(address, PassedSocket):
+        listening = socket.socket(fileno=os.dup(address.descriptor))
     elif address.host:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
         family, *_, sockaddr = min(found, key=lambda info: info[0] != socket.AF_INET)

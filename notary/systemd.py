@@ -22,14 +22,18 @@ class Systemd(Service):
     Args:
         clock: tells when to show that.
         environ: the environment variables, which name the socket.
+
+    Attributes:
+        alive: whether the processes that work for this one are not stuck, either.
     """
 
     _log = Logger()
+    alive: Callable[[], bool] = staticmethod(lambda: True)
 
     def __init__(self, clock: IReactorTime, environ: Mapping[str, str]) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
-        self._watchdog = LoopingCall(self._tell, "WATCHDOG=1")
+        self._watchdog = LoopingCall(self._watch)
         self._watchdog.clock = clock
         self._interval = 0.0
         if environ.get("WATCHDOG_PID") in (None, str(os.getpid())):
@@ -41,6 +45,10 @@ class Systemd(Service):
         self._tell("READY=1", "STATUS=Serving")
         if self._interval and not self._watchdog.running:
             self._watchdog.start(self._interval)
+
+    def _watch(self) -> None:
+        if self.alive():
+            self._tell("WATCHDOG=1")
 
     def reload(self, reload: Callable[[], object]) -> None:
         """Tell that the daemon reloads while it does."""

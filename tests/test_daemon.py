@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -43,12 +45,16 @@ class Failing(Service):
         raise ValueError("stuck")
 
 
-@pytest.fixture
-def daemon() -> Daemon:
+def make(reactor: Reactor, **how: bool) -> Daemon:
     options = Options()
     options.parent = cast(usage.Options, {"nodaemon": True})
     options.parseOptions(["--config=daemon.json"])
-    return Daemon(options, "info", Reactor())
+    return Daemon(options, "info", reactor, **how)
+
+
+@pytest.fixture
+def daemon() -> Daemon:
+    return make(Reactor())
 
 
 def slow(daemon: Daemon) -> Slow:
@@ -121,3 +127,76 @@ class Watched:
 
     def reload(self) -> None:
         self.reloads += 1
+
+
+class Following(Service):
+    """Processes that work for a daemon."""
+
+    def __init__(self) -> None:
+        self.ready: Deferred[None] = Deferred()
+        self.orders: list[str] = []
+        self.stuck = False
+
+    def order(self, name: str) -> None:
+        self.orders.append(name)
+
+    def answering(self) -> bool:
+        return not self.stuck
+
+
+def test_what_is_asked_of_a_leader_is_passed_on(daemon: Daemon) -> None:
+    following = Following()
+    daemon.lead(following)
+    daemon.startService()
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        os.kill(os.getpid(), number)
+    assert following.orders == ["reload", "more", "less"]
+    daemon.stopService()
+
+
+def test_systemd_learns_that_a_leader_is_ready_when_those_are_that_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+        reactor = Reactor()
+        daemon = make(reactor)
+        following = Following()
+        daemon.lead(following)
+        daemon.startService()
+        with pytest.raises(BlockingIOError):
+            systemd.recv(100)
+        following.ready.callback(None)
+        assert systemd.recv(100).startswith(b"READY=1\n")
+        assert systemd.recv(100) == b"WATCHDOG=1"
+        following.stuck = True
+        reactor.advance(1)
+        with pytest.raises(BlockingIOError):
+            systemd.recv(100)
+        following.stuck = False
+        reactor.advance(1)
+        assert systemd.recv(100) == b"WATCHDOG=1"
+        daemon.stopService()
+    with capturedLogs():
+        reactor.advance(1)
+
+
+def test_one_that_follows_heeds_orders_and_no_signals() -> None:
+    daemon = make(Reactor(), follows=True)
+    last = slow(daemon)
+    watched = Watched()
+    daemon.reloader.watch(watched)
+    daemon.startService()
+    stopping = daemon.stopService()
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
+        os.kill(os.getpid(), number)
+    assert (watched.reloads, daemon.log_level.level) == (0, "info")
+    assert not last.let_go.called
+    for order in ("reload", "more", "hurry"):
+        daemon.orders[order]()
+    assert (watched.reloads, daemon.log_level.level) == (1, "debug")
+    assert last.let_go.called
+    assert stopping.called

@@ -20,6 +20,7 @@ from twisted.python.systemd import ListenFDs
 
 from notary.config.values import ListenAddress, SystemdSocket
 from notary.door import Door
+from notary.sockets import PassedSocket, listening_sockets
 from notary.tls import FastServerContext, KeyPair, ServerContext
 from tests.support.authority import make_identity
 from tests.support.daemons import FIXTURES, ROOT_CA, free_port
@@ -134,6 +135,38 @@ class TestDoor:
             open_door(port=open_door(reuse_port=True))
 
 
+class TestSocketsForOthers:
+    def test_share_a_port_that_nobody_else_gets(self, open_door: Open) -> None:
+        sockets = listening_sockets(ListenAddress("127.0.0.1", 0), 3)
+        (port,) = {each.getsockname()[1] for each in sockets}
+        with pytest.raises(SystemExit, match="Address already in use"):
+            open_door(port=port)
+        with pytest.raises(OSError, match="Address already in use"):
+            listening_sockets(ListenAddress("127.0.0.1", port), 3)
+        for each in sockets:
+            each.close()
+
+    def test_may_share_it_with_those_who_agree(self) -> None:
+        first = listening_sockets(ListenAddress("", 0), 2, reuse_port=True)
+        port = first[0].getsockname()[1]
+        second = listening_sockets(ListenAddress("", port), 2, reuse_port=True)
+        for each in [*first, *second]:
+            each.close()
+
+    @ensureDeferred
+    async def test_are_used_by_a_door_that_they_are_passed_to(self) -> None:
+        (listening,) = listening_sockets(ListenAddress("127.0.0.1", 0), 1)
+        address = PassedSocket(listening.fileno(), "127.0.0.1:0")
+        with capturedLogs() as events:
+            door = Door(reactor, address, greet(), None)
+            door.startService()
+        assert "Starting on" not in str([formatEvent(event) for event in events])
+        port = listening.getsockname()[1]
+        assert (await deferToThread(connect, port, None))[0] == "hello"
+        await door.stopService()
+        listening.close()
+
+
 class TestSocketsOfSystemd:
     """The descriptors that Twisted found when it was imported."""
 
@@ -145,6 +178,15 @@ class TestSocketsOfSystemd:
             monkeypatch.setattr(_SystemdParser, "_sddaemon", ListenFDs([descriptor], [name]))
 
         return pass_on
+
+    def test_are_one_for_all(self, pass_on: Callable[[int, str], None]) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as passed:
+            pass_on(passed.fileno(), "https")
+            sockets = listening_sockets(SystemdSocket("systemd:domain=INET:name=https"), 3)
+            assert len({each.fileno() for each in sockets}) == 3
+            assert {each.getsockname() for each in sockets} == {passed.getsockname()}
+            for each in sockets:
+                each.close()
 
     @pytest.mark.parametrize("which", ["index=0", "name=https"])
     @pytest.mark.parametrize("family", ["INET", "INET6"])

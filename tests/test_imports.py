@@ -52,6 +52,15 @@ ALLOWED = {
     "sockets": {"sockets", "config"},
     "reloading": {"reloading"},
     "signals": {"signals"},
+    "workers": {
+        "workers",
+        "config",
+        "daemon",
+        "door",
+        "observe",
+        "sharing",
+        "sockets",
+    },
     "daemon": {"daemon", "observe", "reloading", "signals", "systemd", "__version__"},
     "draining": {"draining"},
     "systemd": {"systemd"},
@@ -150,7 +159,9 @@ def test_rooms(name: str, path: Path) -> None:
             "fast",
             "reloading",
             "settings",
+            "sockets",
             "tls",
+            "workers",
         }
     assert {room_of(item) for item in ours} <= allowed
 

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.prometheus import DASHBOARD, Question, alerts, panels
-from tests.support.registries import Described, described, server_registry, signer_registry
+from tests.support.registries import (
+    Described,
+    described,
+    parent_registry,
+    server_registry,
+    signer_registry,
+)
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "metrics.rst"
 
@@ -33,6 +39,8 @@ def metrics() -> Mapping[str, Described]:
     return {
         **described(server_registry()),
         **described(signer_registry()),
+        **described(parent_registry("notary_server")),
+        **described(parent_registry("notary_signer")),
         "up": Described("gauge", [], ""),
     }
 

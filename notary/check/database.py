@@ -18,7 +18,13 @@ from notary.settings import database_settings
 from notary.storage.bootstrap import Migrations, check_schema
 from notary.storage.dsn import SQLITE
 from notary.storage.interfaces import DatabaseAccessError, DatabaseReadOnlyError, StorageError
-from notary.storage.rights import may_number_rows, refused_statements, tls_version
+from notary.storage.opening import CONNECTIONS
+from notary.storage.rights import (
+    may_number_rows,
+    most_connections,
+    refused_statements,
+    tls_version,
+)
 from notary.storage.schema import SchemaError
 from notary.tls import KeyPair
 
@@ -35,12 +41,14 @@ class Needs:
         rights: the kinds of statements that it makes, by table.
         dispensable: those it does without, and what is lost.
         look: what else is to be looked at once the database can be read; blocks.
+        workers: how many processes have connections of their own.
     """
 
     migrations: Migrations
     rights: Mapping[Table, Collection[str]]
     dispensable: Mapping[str, str] = attrs.Factory(dict)
     look: Callable[[Engine], Sequence[Finding]] | None = None
+    workers: int = 1
 
 
 def check_database_files(storage: Storage, now: datetime) -> list[Finding]:
@@ -132,11 +140,25 @@ def _check_server(engine: Engine, needs: Needs) -> Iterator[Finding]:
             f"{where} lets this user in without TLS: whoever is between can read and change "
             "everything; set storage.tls_ca_file to the authority of the database's certificate",
         )
+    if needs.workers > 1:
+        yield _check_connections(engine, where, needs.workers)
     check_schema(engine, needs.migrations)
     yield ok(_SUBJECT, f"the tables in {where} are up to date")
     yield from _check_rights(engine, where, needs)
     if needs.look is not None:
         yield from needs.look(engine)
+
+
+def _check_connections(engine: Engine, where: str, workers: int) -> Finding:
+    needed, allowed = workers * CONNECTIONS, most_connections(engine)
+    use = f"{workers} workers use up to {needed} connections"
+    if needed > allowed:
+        return warning(
+            "server.workers",
+            f"{use}, and {where} allows {allowed} to all its users: raise its max_connections, or "
+            "have fewer workers",
+        )
+    return ok("server.workers", f"{use}; {where} allows {allowed} to all its users")
 
 
 def _check_rights(engine: Engine, where: str, needs: Needs) -> Iterator[Finding]:

@@ -18,10 +18,12 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from notary.config.schema import KeyPath
 from notary.config.values import (
     Flag,
+    Integer,
     ListenAddress,
     LoopbackAddress,
     ReadableFile,
@@ -109,6 +111,13 @@ class TlsServer(Section):
         description="Let several processes listen on the same port (SO_REUSEPORT); the kernel "
         "spreads the connections over them.",
         examples=[True],
+    )
+    workers: Annotated[Integer, Field(ge=1, le=64)] = Field(
+        default=1,
+        description="Processes that serve, each with database connections, caches and memory of "
+        "its own. With more than 1, another one starts them, watches them and starts them again; "
+        "the state then has to be in a database.",
+        examples=[4],
     )
     debug_addr: LoopbackAddress | None = Field(
         default=None,
@@ -225,6 +234,22 @@ def _sqlite_path(db_url: str, info: ValidationInfo[Any]) -> str:
     if not path.parent.is_dir():
         raise ValueError("names a file in a directory that does not exist")
     return str(path)
+
+
+def check_shared(storage: Storage, info: ValidationInfo[Any]) -> None:
+    """Demand a store that several workers can share, if there are to be several.
+
+    Raises:
+        PydanticCustomError: the store is in the memory of one process.
+    """
+    server: TlsServer | None = info.data.get("server")
+    if server is not None and server.workers > 1 and storage.backend == "memory":
+        raise PydanticCustomError(
+            "memory_of_one",
+            "is the memory of one process, which the {workers} of server.workers would not share: "
+            "use a database, or set server.workers to 1",
+            {"key": "backend", "workers": server.workers},
+        )
 
 
 LogLevel = Literal["debug", "info", "warning", "error", "fatal", "panic"]

@@ -28,6 +28,7 @@ from notary.config.sections import (
     Storage,
     TlsServer,
     check_pair,
+    check_shared,
 )
 from notary.config.values import Address, Flag, Host, Integer, Network, ReadableFile, Text
 
@@ -241,6 +242,27 @@ class ServerConfig(Config):
     @classmethod
     def _absent_when_empty(cls, auth: object) -> object:
         return None if auth == {"options": {}} else auth
+
+    @field_validator("storage")
+    @classmethod
+    def _shared_by_workers(cls, storage: Storage, info: ValidationInfo[Any]) -> Storage:
+        check_shared(storage, info)
+        return storage
+
+    @field_validator("trust_service")
+    @classmethod
+    def _keys_shared_by_workers(
+        cls, trust: LocalTrust | RemoteTrust, info: ValidationInfo[Any]
+    ) -> LocalTrust | RemoteTrust:
+        server = info.data.get("server")
+        if isinstance(trust, LocalTrust) and server is not None and server.workers > 1:
+            raise PydanticCustomError(
+                "keys_of_one",
+                "keeps its keys in the memory of one process, which the {workers} of "
+                "server.workers would not share: use 'remote', or set server.workers to 1",
+                {"key": "type", "workers": server.workers},
+            )
+        return trust
 
     @field_validator("trust_service")
     @classmethod

@@ -10,7 +10,15 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from notary.config.load import Reading, load, read
 from notary.config.schema import Schema
-from notary.config.sections import RETHINKDB_KEYS, Config, Logging, Reporting, Storage, TlsServer
+from notary.config.sections import (
+    RETHINKDB_KEYS,
+    Config,
+    Logging,
+    Reporting,
+    Storage,
+    TlsServer,
+    check_shared,
+)
 from notary.config.values import Address, ListenOnly, ReadableFile, Text
 
 PREFIX = "NOTARY_SIGNER"
@@ -69,6 +77,12 @@ class SignerConfig(Config):
     storage: KeyStorage
     logging: Logging = Logging()
     reporting: Reporting = Reporting()
+
+    @field_validator("storage")
+    @classmethod
+    def _shared_by_workers(cls, storage: KeyStorage, info: ValidationInfo[Any]) -> KeyStorage:
+        check_shared(storage, info)
+        return storage
 
 
 SIGNER_SCHEMA = Schema.of(

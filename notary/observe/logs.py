@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -110,8 +111,21 @@ def daemon_log(twistd_options: Mapping[str, Any]) -> TextIO:
     return cast(TextIO, LogFile.fromFullPath(name or "twistd.log"))
 
 
+def descriptor_of(stream: TextIO) -> int | None:
+    """Return the descriptor of a stream, None for the log files of Twisted and the like."""
+    try:
+        return stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
 def log_observer(
-    stream: TextIO, log_format: str, threshold: LogThreshold, *, journal: bool = False
+    stream: TextIO,
+    log_format: str,
+    threshold: LogThreshold,
+    *,
+    lock: int | None = None,
+    journal: bool = False,
 ) -> ILogObserver:
     """Return an observer that writes events to a stream.
 
@@ -119,6 +133,8 @@ def log_observer(
         stream: where the lines go.
         log_format: ``json`` or ``logfmt``.
         threshold: which events are written.
+        lock: the descriptor of the stream, if other processes write to it at the same time. Each
+            locks it for a line, since a pipe keeps only short ones whole.
         journal: whether lines begin with their priority and have no time, which systemd's journal
             has itself.
     """
@@ -137,8 +153,17 @@ def log_observer(
         if journal:
             del fields["time"]
             prefix = f"<{PRIORITIES[fields['level']]}>"
-        stream.write(f"{prefix}{render(fields)}\n")
-        stream.flush()
+        line = f"{prefix}{render(fields)}\n"
+        if lock is None:
+            stream.write(line)
+            stream.flush()
+            return
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        try:
+            stream.write(line)
+            stream.flush()
+        finally:
+            fcntl.lockf(lock, fcntl.LOCK_UN)
 
     return FilteringLogObserver(write, [threshold])
 

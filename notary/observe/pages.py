@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 import attrs
@@ -11,6 +11,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from notary.observe.health import Health, Readiness
+
+Exposition = Callable[[], Awaitable[bytes]]
+"""Returns metrics in Prometheus' text format."""
 
 _JSON = "application/json; charset=utf-8"
 
@@ -36,13 +39,13 @@ class Pages:
     Args:
         health: runs the checks.
         readiness: knows what came of them the last time.
-        registry: has the metrics.
+        exposition: has the metrics.
     """
 
-    def __init__(self, health: Health, readiness: Readiness, registry: CollectorRegistry) -> None:
+    def __init__(self, health: Health, readiness: Readiness, exposition: Exposition) -> None:
         self._health = health
         self._readiness = readiness
-        self._registry = registry
+        self._exposition = exposition
 
     async def health(self) -> Page:
         """Say what the daemon lacks at this moment, if anything."""
@@ -58,7 +61,16 @@ class Pages:
 
     async def metrics(self) -> Page:
         """Return all metrics in Prometheus' text format."""
-        return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry))
+        return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, await self._exposition())
+
+
+def exposition_of(registry: CollectorRegistry) -> Exposition:
+    """Return what has the metrics of a registry."""
+
+    async def exposition() -> bytes:
+        return generate_latest(registry)
+
+    return exposition
 
 
 def _verdict(reasons: Mapping[str, str]) -> Page:

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
+import attrs
 from twisted.internet.threads import deferToThreadPool
 
 from notary.check.addresses import check_address
@@ -67,12 +68,14 @@ def _connections(sections: Mapping[str, Any], reactor: Any) -> Iterator[tuple[st
         yield "trust_service", check_signer(trust, reactor)
     storage: Storage | None = sections.get("storage")
     if storage is not None:
-        yield "storage.db_url", _in_thread(reactor, storage)
+        server: Server | None = sections.get("server")
+        needs = attrs.evolve(_NEEDS, workers=server.workers if server is not None else 1)
+        yield "storage.db_url", _in_thread(reactor, storage, needs)
 
 
-async def _in_thread(reactor: Any, storage: Storage) -> Sequence[Finding]:
+async def _in_thread(reactor: Any, storage: Storage, needs: Needs) -> Sequence[Finding]:
     threads = reactor.getThreadPool()
-    return await deferToThreadPool(reactor, threads, check_database, storage, _NEEDS)
+    return await deferToThreadPool(reactor, threads, check_database, storage, needs)
 
 
 def _check_door(server: Server | None, now: datetime) -> Iterator[Finding]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import attrs
 from twisted.application.service import IService, MultiService
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -15,7 +17,7 @@ from twisted.logger import Logger
 from notary import __version__, daemon
 from notary.check.running import log_concerns, run
 from notary.config import ConfigError, ServerConfig, load_server_config
-from notary.config.server import LocalTrust, TokenAuth
+from notary.config.server import LocalTrust, Server, TokenAuth
 from notary.config.values import ListenAddress
 from notary.door import Door
 from notary.fast.reactor import FastReactor
@@ -43,6 +45,7 @@ from notary.signing.interfaces import ISigner
 from notary.signing.local import LocalSigner
 from notary.signing.remote import RemoteSigner
 from notary.signing.wire import ALPN
+from notary.sockets import PassedSocket
 from notary.storage.bootstrap import SERVER
 from notary.storage.cached import CachedMetadataStore
 from notary.storage.interfaces import IMetadataStore, StorageError
@@ -52,12 +55,19 @@ from notary.storage.schema import tuf_files
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
 from notary.tls import ClientContext, FastServerContext, KeyPair, ServerContext, TLSError
+from notary.workers.leading import lead_workers
+from notary.workers.plan import SharedDoor
+from notary.workers.role import ALONE, Role
+from notary.workers.worker import Worker, told_by_parent
 
 JUDGING_THREADS = 2
 LINES_SHARE = 4
 """The part of the memory for what is remembered that request lines may take."""
 
 WRITABLE = "DB writable"
+
+_HTTP = "server.http_addr"
+_DEBUG = "server.debug_addr"
 
 _log = Logger()
 
@@ -79,28 +89,61 @@ def makeService(options: Options) -> IService:
         if options["bootstrap"]:
             bootstrap_database(database_settings(config.storage), SERVER)
             raise SystemExit(0)
-        services = daemon.Daemon(options, config.logging.level, reactor)
+        told = told_by_parent(os.environ)
+        if told is not None:
+            services = daemon.Daemon(options, told.level, reactor, several=True, follows=True)
+            _debug_server(told.sockets.get(_DEBUG), reactor, services)
+            worker = Worker(reactor, told, services.orders)
+            build(config, reactor, services, services.reloader, worker)
+            worker.setServiceParent(services)
+            return services
+        several = config.server.workers > 1
+        services = daemon.Daemon(options, config.logging.level, reactor, several=several)
         daemon.announce(config.warnings, reactor)
         log_concerns(check_files(dict(config), datetime.now(timezone.utc)))
-        _debug_server(config.server.debug_address(options["debug"]), reactor, services)
+        debug = config.server.debug_address(options["debug"])
         _log.info("Using {kind} signing service", kind=config.trust_service.type)
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Server")
+        if several:
+            doors = [*_doors(config.server, debug)]
+            lead_workers(services, options, reactor, "server", config.server, doors)
+            return services
+        _debug_server(debug, reactor, services)
         build(config, reactor, services, services.reloader)
     except (ConfigError, NotLoopbackError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-server: {error}") from error
     return services
 
 
-def _debug_server(address: ListenAddress | None, reactor: Any, services: MultiService) -> None:
+def _doors(server: Server, debug: ListenAddress | None) -> Iterator[SharedDoor]:
+    """Yield where workers listen, in the order in which this is told."""
+    if debug is not None:
+        yield SharedDoor(_DEBUG, _on_loopback(debug), for_first=True)
+    yield SharedDoor(_HTTP, server.http_addr, server.tls_cert_file is not None)
+
+
+def _debug_server(
+    address: ListenAddress | PassedSocket | None, reactor: Any, services: MultiService
+) -> None:
     if address is not None:
-        host = loopback_address(address.host)
         site = debug_site(reactor, "notary-server", str(address))
-        Door(reactor, ListenAddress(host, address.port), site, None).setServiceParent(services)
+        where = _on_loopback(address) if isinstance(address, ListenAddress) else address
+        Door(reactor, where, site, None).setServiceParent(services)
 
 
-def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: Reloader) -> None:
-    """Put the services of a metadata server into a daemon.
+def _on_loopback(address: ListenAddress) -> ListenAddress:
+    return attrs.evolve(address, host=loopback_address(address.host))
+
+
+def build(
+    config: ServerConfig,
+    reactor: Any,
+    services: MultiService,
+    reloader: Reloader,
+    role: Role = ALONE,
+) -> None:
+    """Put the services of a metadata server into a daemon, which may be a worker.
 
     Raises:
         ConfigError: the certificates that vouch for access tokens cannot be used.
@@ -119,7 +162,7 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
     health = Health({**checks, "Trust operational": signer.check}, reactor)
     readiness = Readiness(health, reactor, without=[WRITABLE])
     metrics.watch_readiness(readiness)
-    pages = Pages(health, readiness, metrics.registry)
+    pages = Pages(health, readiness, role.exposition(metrics.registry))
     max_age, open_to_all = config.caching.max_age, config.auth is None
     policy = Policy(
         config.repositories.gun_prefixes,
@@ -153,7 +196,8 @@ def build(config: ServerConfig, reactor: Any, services: MultiService, reloader: 
         make_context = FastServerContext if isinstance(reactor, FastReactor) else ServerContext
         context = make_context(pair, server.client_ca_file)
         reloader.watch(context)
-    door = Door(reactor, server.http_addr, site, context, reuse_port=server.reuse_port)
+    address = role.address(_HTTP, server.http_addr)
+    door = Door(reactor, address, site, context, reuse_port=server.reuse_port)
     door.setServiceParent(services)
     readiness.setServiceParent(services)  # it stops first
 

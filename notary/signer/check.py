@@ -81,11 +81,16 @@ def _connections(
 ) -> Iterator[tuple[str, Check]]:
     storage: Storage | None = sections.get("storage")
     if storage is not None:
-        yield "storage.db_url", _in_thread(reactor, storage, passphrases)
+        server: Signer | None = sections.get("server")
+        needs = attrs.evolve(
+            _NEEDS,
+            look=partial(check_keys, passphrases),
+            workers=server.workers if server is not None else 1,
+        )
+        yield "storage.db_url", _in_thread(reactor, storage, needs)
 
 
-async def _in_thread(reactor: Any, storage: Storage, passphrases: Passphrases) -> Sequence[Finding]:
-    needs = attrs.evolve(_NEEDS, look=partial(check_keys, passphrases))
+async def _in_thread(reactor: Any, storage: Storage, needs: Needs) -> Sequence[Finding]:
     return await deferToThreadPool(reactor, reactor.getThreadPool(), check_database, storage, needs)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import attrs
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -17,6 +18,7 @@ from twisted.logger import Logger
 from notary import __version__, daemon
 from notary.check.running import log_concerns, run
 from notary.config import ConfigError, SignerConfig, load_signer_config
+from notary.config.signer import Signer
 from notary.config.values import ListenAddress
 from notary.door import Door
 from notary.observe.debug.addresses import NotLoopbackError, loopback_address
@@ -34,6 +36,7 @@ from notary.signer.process import ProtectionError, protect_memory
 from notary.signer.protocol import SignerFactory
 from notary.signer.vault import KeyVault
 from notary.signing.wire import ALPN
+from notary.sockets import PassedSocket
 from notary.storage.bootstrap import SIGNER
 from notary.storage.interfaces import StorageError
 from notary.storage.keys.interfaces import IKeyStore
@@ -42,8 +45,16 @@ from notary.storage.keys.sql import SQLKeyStore
 from notary.storage.opening import bootstrap_database, connections_in_use, open_database
 from notary.storage.threads import WorkerThreads
 from notary.tls import KeyPair, ServerContext, TLSError
+from notary.workers.leading import lead_workers
+from notary.workers.plan import SharedDoor
+from notary.workers.role import ALONE, Role
+from notary.workers.worker import Worker, told_by_parent
 
 CRYPTOGRAPHY_THREADS = 2
+
+_GRPC = "server.grpc_addr"
+_METRICS = "server.metrics_addr"
+_DEBUG = "server.debug_addr"
 
 _log = Logger()
 
@@ -73,24 +84,58 @@ def makeService(options: Options) -> IService:
         if options["bootstrap"]:
             bootstrap_database(database_settings(config.storage), SIGNER)
             raise SystemExit(0)
-        services = daemon.Daemon(options, config.logging.level, reactor)
+        told = told_by_parent(os.environ)
+        if told is not None:
+            services = daemon.Daemon(options, told.level, reactor, several=True, follows=True)
+            if not options["debug"]:
+                _protect_memory()
+            _debug_server(told.sockets.get(_DEBUG), reactor, services)
+            worker = Worker(reactor, told, services.orders)
+            build(config, os.environ, directory, reactor, services, services.reloader, worker)
+            worker.setServiceParent(services)
+            return services
+        several = config.server.workers > 1
+        services = daemon.Daemon(options, config.logging.level, reactor, several=several)
         daemon.announce(config.warnings, reactor)
         log_concerns(check_files(dict(config), datetime.now(timezone.utc)))
-        _protect_memory(options["debug"])
-        _debug_server(config.server.debug_address(options["debug"]), reactor, services)
+        if options["debug"]:
+            _log.warn("-debug: whoever may debug this process can read the keys in its memory")
+        else:
+            _protect_memory()
+        debug = config.server.debug_address(options["debug"])
         _log.info("Using {backend} backend", backend=config.storage.backend)
         _log.info("Starting Signer")
+        if several:
+            doors = [*_doors(config.server, debug)]
+            lead_workers(services, options, reactor, "signer", config.server, doors)
+            return services
+        _debug_server(debug, reactor, services)
         build(config, os.environ, directory, reactor, services, services.reloader)
     except (ConfigError, NotLoopbackError, PassphraseError, StorageError, TLSError) as error:
         raise SystemExit(f"notary-signer: {error}") from error
     return services
 
 
-def _debug_server(address: ListenAddress | None, reactor: Any, services: MultiService) -> None:
+def _doors(server: Signer, debug: ListenAddress | None) -> Iterator[SharedDoor]:
+    """Yield where workers listen, in the order in which this is told."""
+    if debug is not None:
+        yield SharedDoor(_DEBUG, _on_loopback(debug), for_first=True)
+    if server.metrics_addr is not None:
+        yield SharedDoor(_METRICS, server.metrics_addr)
+    yield SharedDoor(_GRPC, server.grpc_addr, secure=True)
+
+
+def _debug_server(
+    address: ListenAddress | PassedSocket | None, reactor: Any, services: MultiService
+) -> None:
     if address is not None:
-        host = loopback_address(address.host)
         site = debug_site(reactor, "notary-signer", str(address))
-        Door(reactor, ListenAddress(host, address.port), site, None).setServiceParent(services)
+        where = _on_loopback(address) if isinstance(address, ListenAddress) else address
+        Door(reactor, where, site, None).setServiceParent(services)
+
+
+def _on_loopback(address: ListenAddress) -> ListenAddress:
+    return attrs.evolve(address, host=loopback_address(address.host))
 
 
 def build(
@@ -100,8 +145,9 @@ def build(
     reactor: Any,
     services: MultiService,
     reloader: Reloader,
+    role: Role = ALONE,
 ) -> None:
-    """Put the services of a signer into a daemon.
+    """Put the services of a signer into a daemon, which may be a worker.
 
     Raises:
         PassphraseError: new keys could not be encrypted.
@@ -124,12 +170,13 @@ def build(
     vault = KeyVault(store, passphrases, alias, cryptography.run, reactor)
     factory = SignerFactory(metrics.measured_calls(vault), reactor)
     metrics.watch_connections(factory)
-    readiness = _watch(config, vault, metrics, reactor, services)
+    readiness = _watch(config, vault, metrics, reactor, services, role)
     factory.connections.setServiceParent(services)
     pair = KeyPair(server.tls_cert_file, server.tls_key_file)
     context = ServerContext(pair, server.client_ca_file, [ALPN])
     reloader.watch(context)
-    door = Door(reactor, server.grpc_addr, factory, context, reuse_port=server.reuse_port)
+    address = role.address(_GRPC, server.grpc_addr)
+    door = Door(reactor, address, factory, context, reuse_port=server.reuse_port)
     door.setServiceParent(services)
     if readiness is not None:
         readiness.setServiceParent(services)  # it stops first
@@ -141,6 +188,7 @@ def _watch(
     metrics: SignerMetrics,
     reactor: Any,
     services: MultiService,
+    role: Role,
 ) -> Readiness | None:
     """Listen where health and metrics are asked for, if anywhere; return what keeps them fresh."""
     server, storage = config.server, config.storage
@@ -157,15 +205,13 @@ def _watch(
     health = Health({"Keys operational": lambda: Deferred.fromCoroutine(vault.check())}, reactor)
     readiness = Readiness(health, reactor)
     metrics.watch_readiness(readiness)
-    site = watching_site(PREFIX, Pages(health, readiness, metrics.registry), reactor)
-    Door(reactor, server.metrics_addr, site, None).setServiceParent(services)
+    pages = Pages(health, readiness, role.exposition(metrics.registry))
+    address = role.address(_METRICS, server.metrics_addr)
+    Door(reactor, address, watching_site(PREFIX, pages, reactor), None).setServiceParent(services)
     return readiness
 
 
-def _protect_memory(debug: bool) -> None:
-    if debug:
-        _log.warn("-debug: whoever may debug this process can read the keys in its memory")
-        return
+def _protect_memory() -> None:
     try:
         protect_memory()
     except ProtectionError as error:

@@ -17,6 +17,9 @@ _ENCRYPTED = {
 }
 """Tell the version of TLS in the second column, by SQLAlchemy's name of the database."""
 
+_CONNECTIONS = {"mysql": "SELECT @@max_connections", "postgresql": "SHOW max_connections"}
+"""Tell how many connections all users together may have, likewise."""
+
 _MAY_NUMBER = "SELECT has_sequence_privilege(pg_get_serial_sequence(:name, 'id'), 'USAGE')"
 
 
@@ -71,3 +74,13 @@ def tls_version(engine: Engine) -> str:
         return str(row[1] or "") if row else ""
 
     return run_query(engine, ask)
+
+
+def most_connections(engine: Engine) -> int:
+    """Return how many connections a database server allows to all its users together. Blocks.
+
+    Raises:
+        StoreUnavailableError: the database cannot be reached.
+    """
+    statement = text(_CONNECTIONS[engine.dialect.name])
+    return int(run_query(engine, lambda connection: connection.execute(statement).scalar_one()))

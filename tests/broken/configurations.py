@@ -43,6 +43,16 @@ def trust_tokens(plan: Plan, bundle: str) -> None:
     plan.set("auth", type="token", options=options)
 
 
+def workers_in_memory(plan: Plan) -> None:
+    plan.set("server", workers=4)
+    plan.set("storage", backend="memory", db_url=None)
+
+
+def workers_with_own_keys(plan: Plan) -> None:
+    plan.set("server", workers=4)
+    plan.set("trust_service", type="local", ephemeral_keys=True)
+
+
 def no_bundle(plan: Plan) -> None:
     trust_tokens(plan, "token-ca.crt")
 
@@ -99,6 +109,18 @@ SETUPS = (
         "server",
         "Run a signer, and let the type be ``remote``.",
         local_keys,
+    ),
+    Setup(
+        "Workers over a store in memory",
+        "server",
+        "Use a database, or have one process.",
+        workers_in_memory,
+    ),
+    Setup(
+        "Workers that would hold the keys themselves",
+        "server",
+        "Run a signer, and let the type be ``remote``.",
+        workers_with_own_keys,
     ),
     Setup("The port is taken", "server", "Stop the other one, or take another port.", same_port),
 )

@@ -15,6 +15,7 @@ REMOTE = {"type": "remote", "hostname": "signer", "port": 7899, "key_algorithm":
 
 OVERRIDES = {
     "server.reuse_port": "true",
+    "server.workers": "3",
     "server.debug_addr": "localhost:2",
     "server.tls_cert_file": "root-ca.crt",
     "server.tls_key_file": "token-ca.crt",

@@ -215,6 +215,21 @@ FROM = "(from DIR/server.json)"
             "trust_service.ephemeral_keys true",
         ),
         (
+            {"server": {"http_addr": ":4443", "workers": 2}, "trust_service": REMOTE},
+            f"storage.backend: 'memory' {FROM} is the memory of one process, which the 2 of "
+            "server.workers would not share: use a database, or set server.workers to 1",
+        ),
+        (
+            {
+                "server": {"http_addr": ":4443", "workers": 2},
+                "storage": {"backend": "sqlite3", "db_url": "x.db"},
+                "trust_service": {"type": "local", "ephemeral_keys": True},
+            },
+            f"trust_service.type: 'local' {FROM} keeps its keys in the memory of one process, "
+            "which the 2 of server.workers would not share: use 'remote', or set server.workers "
+            "to 1",
+        ),
+        (
             {"auth": {"type": "htpasswd", "options": {"realm": "x"}}},
             f"auth.type: 'htpasswd' {FROM} is not 'token'",
         ),

@@ -156,6 +156,7 @@ OVERRIDES = {
     "server.tls_key_file": "token-ca.crt",
     "server.client_ca_file": "notary-server.crt",
     "server.reuse_port": "True",
+    "server.workers": "3",
     "server.debug_addr": "[::1]:2",
     "server.grpc_addr": "[::1]:1",
     "server.metrics_addr": "localhost:3",

@@ -8,17 +8,15 @@ import os
 import signal
 import ssl
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from hashlib import sha256
-from itertools import count
 from pathlib import Path
 
 import attrs
 import pytest
 from cryptography import x509
 
-from tests.support.api_client import ApiClient, Reply
+from tests.support.api_client import ApiClient
 from tests.support.authority import Identity, make_identity
 from tests.support.daemons import (
     OUR_SERVER,
@@ -28,7 +26,7 @@ from tests.support.daemons import (
     running,
     write_config,
 )
-from tests.support.forge import Collection, file_meta, multipart
+from tests.support.kept import Client, begin, fail_early
 from tests.support.pairs import Plan, plan_pair
 from tests.support.publishers import Publisher, assert_whole, wait_for
 
@@ -37,59 +35,10 @@ pytestmark = pytest.mark.integration
 GUN = "registry.example.com/rolling"
 READERS = 8
 RELOADS = 50
-PAUSE = 0.04
-"""Seconds between two requests of a reader: eight of them ask 200 times in a second."""
 PATIENCE = 20
 """Seconds until a new certificate has to be shown."""
 RESTART_SECONDS = 2.5
 """How long a signer may be away unnoticed: less than the server holds calls back."""
-
-
-@attrs.define
-class Client:
-    """Somebody who keeps a connection for as long as the server does.
-
-    Attributes:
-        answered: how many requests were.
-    """
-
-    api: ApiClient
-    answered: int = 0
-    _last: bool = False
-
-    def ask(self, method: str, path: str, body: bytes = b"", content_type: str = "") -> Reply:
-        """Ask on the same connection, if it is still kept."""
-        assert not self._last
-        reply = self.api.ask(method, path, body, content_type)
-        assert reply.status == http.client.OK, reply
-        self.answered += 1
-        self._last = reply.headers["Connection"] == "close"
-        return reply
-
-    def read(self, paths: list[str]) -> None:
-        """Ask for files in turn until told to go."""
-        with closing(self.api):
-            for number in count():
-                self.ask("GET", paths[number % len(paths)])
-                if self._last:
-                    return
-                time.sleep(PAUSE)
-
-    def publish(self, collection: Collection) -> None:
-        """Publish version after version until told to go."""
-        with closing(self.api):
-            for version in count(2):
-                self.publish_version(collection, version)
-                if self._last:
-                    return
-
-    def publish_version(self, collection: Collection, version: int) -> bytes:
-        """Publish one version."""
-        targets = collection.targets(version, targets={f"v{version}": file_meta(b"content")})
-        files = {"targets": targets} if version > 1 else {**collection.first(), "targets": targets}
-        content_type, body = multipart(files)
-        self.ask("POST", f"/v2/{collection.gun}/_trust/tuf/", body, content_type)
-        return targets
 
 
 @attrs.define
@@ -168,7 +117,7 @@ def test_certificates_are_replaced_and_the_server_stops(
     clients = [Client(ApiClient(port, context)) for _ in range(READERS + 1)]
     with ThreadPoolExecutor(READERS + 1) as pool, plan.run_signer():
         with running(command, log, lambda: listens(port)) as pid:
-            jobs = begin(clients, pool)
+            jobs = begin(clients, pool, GUN)
             begun = time.monotonic()
             for _ in range(RELOADS):
                 new = certificates.replace()
@@ -190,28 +139,6 @@ def test_certificates_are_replaced_and_the_server_stops(
     errors = [line for line in log.read_text().splitlines() if '"level":"error"' in line]
     assert all("does not belong to the certificate" in line for line in errors), errors
     assert "Traceback" not in log.read_text()
-
-
-def begin(clients: list[Client], pool: ThreadPoolExecutor) -> list[Future[None]]:
-    """Have one of them publish, and all others read."""
-    *readers, publisher = clients
-    base = f"/v2/{GUN}/_trust/tuf/"
-    keys = [
-        json.loads(publisher.ask("GET", f"{base}{role}.key").body)
-        for role in ("timestamp", "snapshot")
-    ]
-    collection = Collection(GUN, *keys)
-    targets = publisher.publish_version(collection, 1)
-    paths = [f"{base}timestamp.json", f"{base}targets.{sha256(targets).hexdigest()}.json"]
-    return [
-        *(pool.submit(reader.read, paths) for reader in readers),
-        pool.submit(publisher.publish, collection),
-    ]
-
-
-def fail_early(jobs: list[Future[None]]) -> None:
-    for job in jobs:
-        assert not job.done() or job.result()
 
 
 def wait_until_shown(newcomer: Newcomer, certificate: x509.Certificate) -> None:

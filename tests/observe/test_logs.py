@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -271,3 +274,27 @@ class TestDaemonLog:
         monkeypatch.chdir(tmp_path)
         daemon_log({}).close()
         assert (tmp_path / "twistd.log").exists()
+
+
+WRITER = """
+import sys
+from twisted.logger import LogLevel
+from notary.observe.levels import LogThreshold
+from notary.observe.logs import log_observer
+observer = log_observer(sys.stdout, "json", LogThreshold("warning"), lock=1)
+event = {"log_level": LogLevel.warn, "log_namespace": "notary", "log_time": 0.0}
+for _ in range(50):
+    observer({**event, "log_format": sys.argv[1] * 8000})
+"""
+
+
+def test_lines_of_several_processes_stay_whole() -> None:
+    """Also if they are longer than what a pipe keeps whole."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-c", WRITER]
+    writers = [subprocess.Popen([*command, letter], stdout=writing) for letter in "ab"]
+    os.close(writing)
+    with open(reading) as stream:
+        messages = Counter(json.loads(line)["msg"] for line in stream)
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert messages == {"a" * 8000: 50, "b" * 8000: 50}

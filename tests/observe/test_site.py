@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from notary.observe.health import Health, Readiness
-from notary.observe.pages import Pages
+from notary.observe.pages import Pages, exposition_of
 from notary.observe.site import IDLE_TIMEOUT, MAX_CONNECTIONS, watching_site
 from notary.observe.tallies import Reading
 
@@ -31,7 +31,7 @@ class Door:
         Reading(registry, "things", "Things.", lambda: 3.0)
         health = Health({"Keys": self._check}, cast(IReactorTime, self.clock))
         self.readiness = Readiness(health, cast(IReactorTime, self.clock))
-        pages = Pages(health, self.readiness, registry)
+        pages = Pages(health, self.readiness, exposition_of(registry))
         self.site = watching_site("daemon", pages, cast(IReactorTime, self.clock))
 
     def _check(self) -> Deferred[None]:

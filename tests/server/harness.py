@@ -22,7 +22,7 @@ from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
 from notary.observe.health import Health, Readiness
-from notary.observe.pages import Pages
+from notary.observe.pages import Pages, exposition_of
 from notary.server.access.control import OpenAccess
 from notary.server.access.interfaces import IAccess
 from notary.server.api import API, Policy
@@ -222,7 +222,7 @@ class Service:
         health = Health(checks, cast(IReactorTime, clock))
         readiness = Readiness(health, cast(IReactorTime, clock))
         watching.watch_readiness(readiness)
-        pages = Pages(health, readiness, watching.registry)
+        pages = Pages(health, readiness, exposition_of(watching.registry))
         policy = Policy(
             gun_prefixes,
             current or CacheControl(300, must_revalidate=True),

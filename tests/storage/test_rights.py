@@ -10,7 +10,12 @@ from sqlalchemy import Engine, func, select
 from notary.storage.bootstrap import SERVER, bootstrap
 from notary.storage.engines import create_engine_for
 from notary.storage.interfaces import DatabaseAccessError, DatabaseUnreachableError
-from notary.storage.rights import may_number_rows, refused_statements, tls_version
+from notary.storage.rights import (
+    may_number_rows,
+    most_connections,
+    refused_statements,
+    tls_version,
+)
 from notary.storage.schema import changefeed, tuf_files
 from tests.support.mariadb import Database, MariaDB
 from tests.support.postgres import Postgres
@@ -62,6 +67,10 @@ def test_encryption(database: Database, engine: Engine) -> None:
     assert tls_version(engine) == ""
 
 
+def test_how_many_connections_there_may_be(mariadb: MariaDB, engine: Engine) -> None:
+    assert [(most_connections(engine),)] == mariadb.execute("SELECT @@max_connections")
+
+
 def test_postgres_has_a_right_to_number_rows(postgres: Postgres) -> None:
     database = postgres.create_database()
     engine = create_engine_for(database.url)
@@ -69,6 +78,7 @@ def test_postgres_has_a_right_to_number_rows(postgres: Postgres) -> None:
     assert refused_statements(engine, tuf_files) == {}
     assert may_number_rows(engine, tuf_files)
     assert tls_version(engine).startswith("TLS")
+    assert most_connections(engine) > 1
     revoke = f"REVOKE ALL ON SEQUENCE tuf_files_id_seq FROM {database.name}"
     postgres.execute(revoke, database.name)
     assert not may_number_rows(engine, tuf_files)

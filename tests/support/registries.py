@@ -24,7 +24,13 @@ from notary.storage.cached import CachedMetadataStore
 from notary.storage.keys.memory import MemoryKeyStore
 from notary.storage.memory import MemoryMetadataStore
 from notary.storage.threads import WorkerThreads
+from notary.workers.measures import ParentMetrics
 from tests.support.daemons import ROOT_CA
+
+
+def parent_registry(prefix: str) -> CollectorRegistry:
+    """That of the parent of workers."""
+    return ParentMetrics(prefix, lambda: 2).registry
 
 
 @attrs.frozen
