@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from notary.server.publishing import BIG_UPLOAD, HUGE_UPLOAD
 from notary.server.upload import read_upload
 from notary.storage.interfaces import NewFile, UnstorableError
+from notary.tuf.files import Root
 from tests.server.harness import GUN, MAX_BODY, Service, base, log_lines, result_of
 from tests.support.fakes import HeldSigner, WrongSigner
 from tests.support.forge import Collection, Files, Key, canonical, file_meta, multipart
@@ -273,6 +274,24 @@ def test_judges_huge_uploads_one_at_a_time() -> None:
     assert [uploads[number].answer.status for number in (0, 2)] == [200, 200]
     held(service).holding = False
     assert service.version("targets", "other") == 1
+
+
+def test_a_root_is_read_and_verified_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = service.published()
+    monkeypatch.setattr(Root, "read", None)
+    for version in (2, 3):
+        assert service.publish({"targets": collection.targets(version)}).status == 200
+
+
+def test_a_certificate_of_a_root_that_was_read_may_expire(service: Service) -> None:
+    collection = service.published()
+    service.clock.advance(11 * 365 * 24 * 3600)
+    answer = service.publish({"targets": collection.targets(2)})
+    assert answer.status == 400
+    assert "it expired on" in answer.body.decode()
+    assert_nothing_changed(service, {"root": 1, "targets": 1, "snapshot": 1, "timestamp": 1})
 
 
 def test_a_stored_version_is_stale(service: Service) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, insert, text
 
-from notary.storage import transactions
+from notary.storage import drivers, transactions
+from notary.storage.bootstrap import SERVER, bootstrap
 from notary.storage.dsn import engine_url
 from notary.storage.engines import create_engine_for
 from notary.storage.interfaces import StoreUnavailableError
-from notary.storage.transactions import run_query
+from notary.storage.schema import change_category
+from notary.storage.transactions import run_query, run_statement, run_transaction
 from tests.support.daemons import ROOT_CA
-from tests.support.mariadb import Database
+from tests.support.mariadb import Database, MariaDB
+from tests.support.postgres import Postgres
 
 
 def ask(dsn: str, question: str) -> tuple[Any, ...]:
@@ -48,6 +53,74 @@ def test_read_timeout(database: Database, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(transactions, "_PATIENCE", 0)
     with pytest.raises(StoreUnavailableError, match="timed out"):
         ask(f"{database.dsn}&readTimeout=1s", "SELECT SLEEP(20)")
+
+
+def test_only_connections_that_were_idle_are_pinged(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pings: list[object] = []
+    monkeypatch.setattr(pymysql.connections.Connection, "ping", lambda *_: pings.append(_))
+    engine = create_engine_for(database.url)
+    for _ in range(3):
+        run_query(engine, lambda c: c.execute(text("SELECT 1")).one())
+    assert not pings
+    monkeypatch.setattr(drivers, "FRESH_SECONDS", 0)
+    run_query(engine, lambda c: c.execute(text("SELECT 1")).one())
+    assert len(pings) == 1
+    engine.dispose()
+
+
+class TestTransactions:
+    """On databases whose drivers commit each statement by itself."""
+
+    @pytest.fixture(params=["mariadb", "postgres"])
+    def engine(self, request: pytest.FixtureRequest) -> Iterator[Engine]:
+        server: MariaDB | Postgres = request.getfixturevalue(request.param)
+        engine = create_engine_for(server.create_database().url)
+        bootstrap(engine, SERVER)
+        yield engine
+        engine.dispose()
+
+    @staticmethod
+    def add(connection: Connection) -> None:
+        connection.execute(insert(change_category).values(category="new"))
+
+    @staticmethod
+    def categories(engine: Engine) -> list[str]:
+        found = run_query(engine, lambda c: c.execute(change_category.select()).all())
+        return [row.category for row in found]
+
+    def test_what_fails_leaves_nothing(self, engine: Engine) -> None:
+        def fail(connection: Connection) -> None:
+            self.add(connection)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            run_transaction(engine, fail)
+        assert "new" not in self.categories(engine)
+
+    def test_connections_of_others_see_nothing_before_the_end(self, engine: Engine) -> None:
+        with engine.connect() as connection:
+            self.add(connection)
+            assert "new" not in self.categories(engine)
+            connection.commit()
+            assert "new" in self.categories(engine)
+
+    def test_what_is_not_committed_is_rolled_back(self, engine: Engine) -> None:
+        with engine.connect() as connection:
+            self.add(connection)
+        assert "new" not in self.categories(engine)
+
+    def test_a_statement_needs_none(self, engine: Engine) -> None:
+        run_statement(engine, self.add)
+        assert "new" in self.categories(engine)
+
+    def test_queries_do_not_keep_any_open(self, engine: Engine) -> None:
+        """Or else no table could be altered for as long as a connection is idle."""
+        self.categories(engine)
+        with engine.connect() as connection:
+            connection.execute(text("ALTER TABLE change_category ADD more INTEGER"))
+            connection.commit()
 
 
 class TestTLS:
