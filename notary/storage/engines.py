@@ -151,6 +151,8 @@ def _create_postgres_engine(url: URL, options: dict[str, Any], upgrading: bool) 
     settings = [f"-c {name}={seconds}s" for name, seconds in timeouts.items()]
     defaults: dict[str, Any] = {
         "application_name": "txnotary",
+        # A database in SQL_ASCII would have the driver return bytes for texts.
+        "client_encoding": "utf8",
         "connect_timeout": _TIMEOUTS["connect_timeout"],
         "tcp_user_timeout": _TIMEOUTS["write_timeout"] * 1000,
         # What the operator says comes last and counts.

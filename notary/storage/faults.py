@@ -67,8 +67,8 @@ _TLS = Fault(
 _ACCESS = Fault(
     DatabaseAccessError,
     "denies access",
-    "check the user and the password in storage.db_url, and what that user may do; one that has to "
-    "use TLS needs storage.tls_ca_file",
+    "check the user and the password in storage.db_url or storage.db_password_file, and what that "
+    "user may do; one that has to use TLS needs storage.tls_ca_file",
     codes=frozenset({1044, 1045, 1142, 1143, 1227, 1698, 4151}),
     states=("28", "42501"),
     text="password authentication failed|no pg_hba.conf entry|no password supplied"

@@ -190,7 +190,7 @@ def test_a_daemon_that_waits_can_be_ended(tmp_path: Path) -> None:
 FATAL: Mapping[str, tuple[Callable[[str, str], str], str]] = {
     "wrong password": (
         lambda dsn, name: dsn.replace(":p", ":q", 1),
-        "check the user and the password in storage.db_url",
+        "check the user and the password in storage.db_url or storage.db_password_file",
     ),
     "no such database": (
         lambda dsn, name: dsn.replace(f"/{name}?", "/notary_none?"),

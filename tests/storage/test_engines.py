@@ -144,6 +144,13 @@ class TestTLS:
             cipher(f"{database.dsn}&tls=true")
 
 
+def test_postgres_in_an_encoding_that_is_none(postgres: Postgres) -> None:
+    engine = create_engine_for(postgres.create_database(encoding="SQL_ASCII").url)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT CAST('café' AS varchar)").scalar_one() == "café"
+    engine.dispose()
+
+
 def test_sqlite(sqlite_engine: Engine) -> None:
     with sqlite_engine.connect() as connection:
         values = {

@@ -71,7 +71,10 @@ class TestMariaDB:
     def test_wrong_password(self, database: Database) -> None:
         message = refusal(database.url.set(password="wrong-secret"), DatabaseAccessError)
         assert "denies access: 1045 Access denied" in message
-        assert "check the user and the password in storage.db_url" in message
+        assert (
+            "check the user and the password in storage.db_url or storage.db_password_file"
+            in message
+        )
         assert "wrong-secret" not in message
 
     def test_no_such_database(self, mariadb: MariaDB, database: Database) -> None:

@@ -116,12 +116,15 @@ class Postgres:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def create_database(self, password: str = PASSWORD) -> PostgresDatabase:
+    def create_database(self, password: str = PASSWORD, encoding: str = "UTF8") -> PostgresDatabase:
         """Make an empty database and, of the same name, a user who owns it."""
         name = f"{USER}_{next(self._numbers)}"
         quoted = password.replace("'", "''")
         self.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{quoted}'")
-        self.execute(f"CREATE DATABASE {name} OWNER {name}")
+        self.execute(
+            f"CREATE DATABASE {name} OWNER {name} TEMPLATE template0 ENCODING '{encoding}' "
+            "LC_COLLATE 'C' LC_CTYPE 'C'"
+        )
         account = f"{name}:{quote(password, safe='')}"
         address = f"postgres://{account}@127.0.0.1:{self.port}/{name}"
         return PostgresDatabase(
