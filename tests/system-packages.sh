@@ -31,6 +31,7 @@ need nginx nginx
 need varnishd varnish
 [ -e /bin/kill ] || packages="$packages procps" # for the units of systemd
 need wrk wrk # for the benchmarks
+docker compose version >/dev/null 2>&1 || packages="$packages docker-compose"
 
 if [ -z "$packages" ]; then
     exit 0
@@ -46,6 +47,16 @@ case "$packages" in
     if ! apt-cache show docker-cli >/dev/null 2>&1; then # Debian 12 has the command in docker.io
         packages="$(echo "$packages" | sed "s/docker-cli/docker.io/")"
     fi
+    ;;
+esac
+case "$packages" in
+*docker-compose*)
+    case "$(apt-cache policy docker-compose)" in
+    *"Candidate: 1."*)
+        packages="$(echo "$packages" | sed "s/docker-compose//")"
+        "$(dirname "$0")/compose-plugin.sh"
+        ;;
+    esac
     ;;
 esac
 # shellcheck disable=SC2086 # a list of words
