@@ -22,7 +22,14 @@ from sqlalchemy import (
     union_all,
 )
 
-from notary.storage.interfaces import Change, FileNotStoredError, Newest, NewFile, StoredFile
+from notary.storage.interfaces import (
+    Change,
+    FileName,
+    FileNotStoredError,
+    Newest,
+    NewFile,
+    StoredFile,
+)
 from notary.storage.schema import changefeed, tuf_files
 from notary.storage.sql_common import exactly, is_named, names
 
@@ -33,6 +40,9 @@ MOST_AHEAD = 20
 
 _REMEMBERED = 128
 """Statements of one kind that are kept, by the roles that they are for."""
+
+_FILES_AT_ONCE = 16
+"""Files of any collections that one statement names at the most."""
 
 _EPOCH = datetime.fromtimestamp(0, timezone.utc)
 
@@ -93,11 +103,26 @@ def by_version_txn(connection: Connection, gun: str, role: str, version: int) ->
 
 def by_checksum_txn(connection: Connection, gun: str, role: str, checksum: str) -> StoredFile:
     """See `IMetadataStore.by_checksum`."""
-    parameters = {**names(gun=gun, role=role), "checksum": checksum}
-    found = connection.execute(_BY_CHECKSUM, parameters).first()
-    if found is None:
+    name = gun, role, checksum
+    found = many_by_checksum_txn(connection, [name])
+    if name not in found:
         raise FileNotStoredError(f"{gun} has no file of role {role} with checksum {checksum}")
-    return _stored_file(found)
+    return found[name]
+
+
+def many_by_checksum_txn(
+    connection: Connection, wanted: Sequence[FileName]
+) -> Mapping[FileName, StoredFile]:
+    """See `IMetadataStore.many_by_checksum`. One look into the index per file."""
+    found: dict[FileName, StoredFile] = {}
+    for batch in batches(wanted, _FILES_AT_ONCE):
+        parameters: dict[str, Any] = {}
+        for number, (gun, role, checksum) in enumerate(batch):
+            parameters |= names(**{f"gun{number}": gun, f"role{number}": role})
+            parameters[f"checksum{number}"] = checksum
+        for row in connection.execute(_many_by_checksum(len(batch)), parameters):
+            found[batch[row.number]] = _stored_file(row)
+    return found
 
 
 def by_checksums_txn(
@@ -162,7 +187,6 @@ _FILES: Select[Any] = select(*_FILE_COLUMNS).where(is_named(tuf_files.c.gun, "gu
 _FILES_OF_ROLE = _FILES.where(is_named(tuf_files.c.role, "role"))
 _NEWEST = _FILES_OF_ROLE.order_by(tuf_files.c.version.desc()).limit(1)
 _BY_VERSION = _FILES_OF_ROLE.where(tuf_files.c.version == bindparam("version"))
-_BY_CHECKSUM = _FILES_OF_ROLE.where(tuf_files.c.sha256 == bindparam("checksum")).limit(1)
 
 
 @lru_cache(_REMEMBERED)
@@ -172,6 +196,20 @@ def _newest_with_versions(role: str, others: Sequence[str], ahead: Sequence[str]
         *(_newest_of(each).add_columns(*(null() for _ in others)) for each in ahead),
     ]
     return union_all(*queries) if ahead else queries[0]
+
+
+@lru_cache(_FILES_AT_ONCE)
+def _many_by_checksum(count: int) -> Executable:
+    return union_all(
+        *(
+            select(*_FILE_COLUMNS, literal_column(str(number)).label("number")).where(
+                is_named(tuf_files.c.gun, f"gun{number}"),
+                is_named(tuf_files.c.role, f"role{number}"),
+                tuf_files.c.sha256 == bindparam(f"checksum{number}"),
+            )
+            for number in range(count)
+        )
+    )
 
 
 @lru_cache(_REMEMBERED)
