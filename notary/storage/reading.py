@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -12,9 +12,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
+    Integer,
     Row,
     ScalarSelect,
     Select,
+    String,
     bindparam,
     literal_column,
     null,
@@ -52,6 +54,15 @@ _FILE_COLUMNS = (
     tuf_files.c.data,
     tuf_files.c.sha256,
     tuf_files.c.created_at,
+)
+
+_CHANGE_COLUMNS = (
+    changefeed.c.id,
+    changefeed.c.created_at,
+    changefeed.c.gun,
+    changefeed.c.version,
+    changefeed.c.sha256,
+    changefeed.c.category,
 )
 
 
@@ -144,24 +155,13 @@ def changes_txn(
     connection: Connection, gun: str | None, start: int | None, limit: int
 ) -> Sequence[Change]:
     """See `IMetadataStore.changes`."""
-    id_ = changefeed.c.id
-    query = select(changefeed).limit(abs(limit))
-    if limit >= 0:
-        query = query.where(id_ > (start or 0))
-    elif start is not None:
-        query = query.where(id_ < start)
-    order: list[ColumnElement[Any]] = [id_]
-    if gun is not None and connection.dialect.name == "postgresql":
-        # To an equal name and the order of IDs alone, it would walk over the changes of all
-        # collections for as long as it takes to find enough of this one.
-        query = query.where(changefeed.c.gun.between(gun, gun))
-        order = [changefeed.c.gun, id_]
-    elif gun is not None:
-        query = query.where(exactly(changefeed.c.gun, gun))
-    if limit >= 0:
-        return [_change(row) for row in connection.execute(query.order_by(*order))]
-    rows = connection.execute(query.order_by(*(column.desc() for column in order))).all()
-    return [_change(row) for row in reversed(rows)]
+    is_postgres = connection.dialect.name == "postgresql"
+    forwards = limit >= 0
+    start = (start or 0) if forwards else start
+    query = _changes(forwards, start is not None, gun is not None, is_postgres)
+    parameters = {"start": start, "limit": abs(limit), **names(gun=gun or "")}
+    rows = connection.execute(query, parameters).all()
+    return [_change(row) for row in (rows if forwards else reversed(rows))]
 
 
 def check_txn(connection: Connection) -> None:
@@ -220,6 +220,25 @@ def _by_checksums(ahead: Sequence[str]) -> Executable:
     return union_all(query, *newest) if ahead else query
 
 
+@cache
+def _changes(forwards: bool, has_start: bool, of_one: bool, is_postgres: bool) -> Executable:
+    id_, gun = changefeed.c.id, changefeed.c.gun
+    query = select(*_CHANGE_COLUMNS).limit(bindparam("limit", type_=Integer()))
+    if has_start:
+        start = bindparam("start", type_=Integer())
+        query = query.where(id_ > start if forwards else id_ < start)
+    order: list[ColumnElement[Any]] = [id_]
+    if of_one and is_postgres:
+        # To an equal name and the order of IDs alone, it would walk over the changes of all
+        # collections for as long as it takes to find enough of this one.
+        name = bindparam("gun", type_=String())
+        query = query.where(gun.between(name, name))
+        order = [gun, id_]
+    elif of_one:
+        query = query.where(is_named(gun, "gun"))
+    return query.order_by(*(column if forwards else column.desc() for column in order))
+
+
 def _newest_of(role: str) -> Select[Any]:
     return _FILES.where(
         exactly(tuf_files.c.role, role), tuf_files.c.version == _highest_version(role)
@@ -248,15 +267,10 @@ def _stored_file(row: Row[Any]) -> StoredFile:
     )
 
 
-def _change(row: Row[Any]) -> Change:
-    return Change(
-        id=row.id,
-        created_at=_utc(row.created_at),
-        gun=row.gun,
-        version=row.version,
-        sha256=(row.sha256 or "").rstrip(),  # the Go server's is padded, on PostgreSQL
-        category=row.category,
-    )
+def _change(row: Sequence[Any]) -> Change:
+    id_, created_at, gun, version, sha256, category = row
+    # The Go server's checksum is padded, on PostgreSQL.
+    return Change(id_, _utc(created_at), gun, version, (sha256 or "").rstrip(), category)
 
 
 def _utc(stored: datetime | None) -> datetime:
