@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from cachetools import LRUCache
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -78,18 +78,18 @@ class CachedMetadataStore:
 
     def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_checksum`."""
-        return Deferred.fromCoroutine(self._by_checksum(gun, role, checksum))
-
-    async def _by_checksum(self, gun: str, role: str, checksum: str) -> StoredFile:
         file = self.remembered(gun, role, checksum)
+        if file is not None:
+            return succeed(file)
+        self.misses += 1
+        name = gun, role, checksum
+        return self._unknown.get(name).addCallback(self._looked_up, name)
+
+    def _looked_up(self, file: StoredFile | None, name: FileName) -> StoredFile:
+        gun, role, checksum = name
         if file is None:
-            self.misses += 1
-            file = await self._unknown.get((gun, role, checksum))
-            if file is None:
-                raise FileNotStoredError(
-                    f"{gun} has no file of role {role} with checksum {checksum}"
-                )
-            self._remember(gun, file)
+            raise FileNotStoredError(f"{gun} has no file of role {role} with checksum {checksum}")
+        self._remember(gun, file)
         return file
 
     def many_by_checksum(

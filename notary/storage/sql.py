@@ -69,7 +69,8 @@ class SQLMetadataStore(SQLStore):
         self, wanted: Collection[FileName]
     ) -> Deferred[Mapping[FileName, StoredFile]]:
         """See `IMetadataStore.many_by_checksum`."""
-        return self._query(reading.many_by_checksum_txn, tuple(wanted))
+        look = partial(reading.many_by_checksum_txn, wanted=tuple(wanted))
+        return self._threads.run(self._standing.run, look)
 
     def by_checksums(
         self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()
