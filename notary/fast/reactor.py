@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -39,6 +40,12 @@ class FastReactor(AsyncioSelectorReactor):
         if installSignalHandlers:
             signal.signal(signal.SIGCHLD, self._child_ended)
             signal.siginterrupt(signal.SIGCHLD, False)
+
+    def callFromThread(  # type: ignore[override]  # Twisted itself calls it `callable`
+        self, f: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> None:
+        """Have the loop call something soon; Twisted would have a timer do so on its next turn."""
+        self.loop.call_soon_threadsafe(partial(f, *args, **kwargs))
 
     def _child_ended(self, _number: int, _frame: object) -> None:
         self.callFromThread(process.reapAllProcesses)

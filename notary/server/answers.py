@@ -18,7 +18,17 @@ RETRY_AFTER = 5
 
 def render_json(request: IRequest, value: Any) -> bytes:
     """Return the body of an answer with a value, having set its headers."""
+    return render_body(request, to_json(value))
+
+
+def render_body(request: IRequest, body: bytes) -> bytes:
+    """Return the body of an answer that is JSON already, having set its headers."""
     request.setHeader("Content-Type", JSON)
+    return body
+
+
+def to_json(value: Any) -> bytes:
+    """Return a value as it is written in the bodies of answers."""
     return json.dumps(value).encode()
 
 

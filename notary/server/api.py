@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from functools import wraps
+from collections.abc import Callable, Sequence
 from math import inf
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 import attrs
 from klein import Klein
@@ -13,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
-from twisted.web.http import INTERNAL_SERVER_ERROR, NOT_MODIFIED, SERVICE_UNAVAILABLE
+from twisted.web.http import INTERNAL_SERVER_ERROR, SERVICE_UNAVAILABLE
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
 
@@ -21,9 +20,9 @@ from notary import request_id
 from notary.observe.metrics import RequestMetrics
 from notary.observe.pages import Page, Pages
 from notary.server.access.interfaces import IAccess, Need
-from notary.server.answers import render_error, render_json
+from notary.server.answers import render_body, render_error, render_json
 from notary.server.caching import CacheControl, render_file
-from notary.server.changefeed import changefeed_page
+from notary.server.changefeed import Changefeed
 from notary.server.converters import CONVERTERS
 from notary.server.errors import (
     INVALID_GUN,
@@ -35,24 +34,14 @@ from notary.server.headers import header
 from notary.server.keys import ServerKeys
 from notary.server.lessons import NO_COLLECTION, NO_ROUTE, Lesson, no_file, of_current, of_file
 from notary.server.lifetimes import Lifetimes
+from notary.server.operations import operation
 from notary.server.publishing import Publishing
 from notary.server.reading import read_under
 from notary.server.renewal import Renewal
-from notary.sharing import shield
 from notary.signing.interfaces import ISigner
 from notary.storage.interfaces import FileNotStoredError, IMetadataStore, StoredFile
 from notary.tuf.errors import InvalidGUNError
 from notary.tuf.names import SNAPSHOT, TIMESTAMP, check_gun
-
-NEED = "need"
-"""The attribute of an endpoint that says what it needs."""
-
-OPERATION = "operation"
-"""The attribute of an endpoint that says what it is counted and logged as."""
-
-P = ParamSpec("P")
-_Method = Callable[Concatenate["API", IRequest, P], Coroutine[Any, Any, bytes]]
-_Endpoint = Callable[Concatenate["API", IRequest, P], Deferred[bytes]]
 
 _log = Logger()
 
@@ -70,43 +59,6 @@ class Policy:
     gun_prefixes: Sequence[str]
     current: CacheControl
     consistent: CacheControl
-
-
-def operation(name: str, need: Need) -> Callable[[_Method[P]], _Endpoint[P]]:
-    """Make a coroutine method a route's endpoint.
-
-    It is counted and logged under the operation's name, refuses whoever may not do what it needs
-    and then collections that this server does not hold, and goes on if its client goes away.
-    """
-
-    def decorate(method: _Method[P]) -> _Endpoint[P]:
-        async def answer(self: API, request: Any, /, *args: P.args, **kwargs: P.kwargs) -> bytes:
-            self.requests.in_flight += 1
-            try:
-                body = await method(self, request, *args, **kwargs)
-            finally:
-                self.requests.in_flight -= 1
-            if request.code != NOT_MODIFIED:
-                request.setHeader("Content-Length", str(len(body)))
-            return body
-
-        @wraps(method)
-        def endpoint(
-            self: API, request: Any, /, *args: P.args, **kwargs: P.kwargs
-        ) -> Deferred[bytes]:
-            gun = kwargs.get("gun")
-            request.operation = name
-            request.gun = gun
-            self.admit(request, need)
-            if isinstance(gun, str):
-                self.check_gun(gun, writes=name == "UpdateTUF")
-            return shield(Deferred.fromCoroutine(answer(self, request, *args, **kwargs)))
-
-        setattr(endpoint, NEED, need)
-        setattr(endpoint, OPERATION, name)
-        return endpoint
-
-    return decorate
 
 
 class API:
@@ -148,6 +100,7 @@ class API:
         self._pages = pages
         self._access = access
         self._keys = ServerKeys(store, signer)
+        self._changefeed = Changefeed(store, clock)
         self._renewal = Renewal(store, signer, clock)
 
     def admit(self, request: Any, need: Need) -> None:
@@ -245,13 +198,13 @@ class API:
     @operation("Changefeed", Need.PULL)
     async def changefeed_of_collection(self, request: IRequest, gun: str) -> bytes:
         """Serve the changes of one collection."""
-        return render_json(request, await changefeed_page(self._store, gun, request.uri))
+        return render_body(request, await self._changefeed.page(gun, request.uri))
 
     @app.route("/v2/_trust/changefeed", methods=["GET"])
     @operation("Changefeed", Need.CATALOG)
     async def changefeed(self, request: IRequest) -> bytes:
         """Serve the changes of all collections."""
-        return render_json(request, await changefeed_page(self._store, None, request.uri))
+        return render_body(request, await self._changefeed.page(None, request.uri))
 
     @app.route("/_notary_server/health", methods=["GET"])
     @operation("Health", Need.NOTHING)

@@ -21,6 +21,7 @@ from notary.signing.interfaces import (
 from notary.storage.interfaces import (
     Change,
     ConflictError,
+    FileName,
     FileNotStoredError,
     IMetadataStore,
     Newest,
@@ -39,6 +40,7 @@ STORE_CALLS = (
     "newest_with_versions",
     "by_version",
     "by_checksum",
+    "many_by_checksum",
     "by_checksums",
     "publish",
     "delete",
@@ -153,6 +155,12 @@ class MeasuredStore(_Measured):
     def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_checksum`."""
         return self._measure("by_checksum", lambda: self._store.by_checksum(gun, role, checksum))
+
+    def many_by_checksum(
+        self, wanted: Collection[FileName]
+    ) -> Deferred[Mapping[FileName, StoredFile]]:
+        """See `IMetadataStore.many_by_checksum`."""
+        return self._measure("many_by_checksum", lambda: self._store.many_by_checksum(wanted))
 
     def by_checksums(
         self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()

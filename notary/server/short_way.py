@@ -24,7 +24,7 @@ from notary.observe.metrics import RequestMetrics
 from notary.server.access.interfaces import IAccess
 from notary.server.lifetimes import Lifetimes
 from notary.server.request_log import COMPLETED, KnownRequest
-from notary.server.shortcuts import KnownHeaders, KnownLine, Shortcuts
+from notary.server.shortcuts import KnownHeaders, KnownLine, Shortcuts, take_out_id
 from notary.storage.interfaces import FileNotStoredError, IMetadataStore, StoredFile
 from notary.tuf.names import TIMESTAMP
 
@@ -93,8 +93,11 @@ class ShortWay:
         """Return the request that is made of these bytes, if it is known and may be made."""
         first, _, block = head.partition(_LINE_END)
         line = self.shortcuts.lines.get(first)
+        if line is None:
+            return None
+        block, given = take_out_id(block)
         headers = self.shortcuts.headers.get(block)
-        if line is None or headers is None:
+        if headers is None:
             return None
         user = None
         if line.scope is not None:
@@ -102,7 +105,7 @@ class ShortWay:
             if grant is None:
                 return None
             user = grant.user
-        return Begun(line, headers, user, self._clock.seconds(), request_id.new())
+        return Begun(line, headers, user, self._clock.seconds(), given or request_id.new())
 
     def ask(self, begun: Begun) -> Deferred[StoredFile]:
         """Fire with what the store has for a request, or fail as the store does.

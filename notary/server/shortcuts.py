@@ -1,8 +1,8 @@
 """Requests whose answers are known, as long as some things have not changed.
 
 Nothing is parsed here. What was learnt is found by the exact bytes of a request's head: its line,
-and the headers below it. The ordinary parser took both apart before, and the line was answered the
-ordinary way.
+and the headers below it, but for the value of an ``X-Request-ID``. The ordinary parser took both
+apart before, and the line was answered the ordinary way.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from cachetools import LRUCache
 from twisted.web.http import NOT_FOUND, OK
 from twisted.web.http_headers import Headers
 
+from notary import request_id
 from notary.server.access.control import bearer_token
 from notary.server.access.interfaces import Scope
+from notary.server.headers import header
 from notary.server.lessons import Lesson
 from notary.server.request_log import KnownFields, fields_of_headers, fields_of_line
 
@@ -29,10 +31,14 @@ _TELLING = frozenset(
     {
         *(b"content-length", b"transfer-encoding", b"trailer", b"te", b"expect", b"upgrade"),
         *(b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"),
-        *(b"if-range", b"range", b"http2-settings", b"x-request-id"),
+        *(b"if-range", b"range", b"http2-settings"),
     }
 )
-"""Headers that have a say in how a request is answered, or are another's each time."""
+"""Headers that have a say in how a request is answered."""
+
+_ID = b"x-request-id"
+_ID_LINE = _ID + b":"
+_LINE_END = b"\r\n"
 
 
 @attrs.frozen(eq=False)
@@ -83,7 +89,7 @@ class Shortcuts:
 
     Attributes:
         lines: by their bytes, without the end.
-        headers: by the bytes between a line and what follows the head.
+        headers: by what `take_out_id` leaves of the bytes between a line and what follows the head.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -103,8 +109,9 @@ class Shortcuts:
         status = OK if lesson.body is None else NOT_FOUND
         if head is None or request.code != status:
             return
+        block, given = take_out_id(block)
         if block not in self.headers:
-            if not _ask_nothing_else(request.requestHeaders):
+            if not _ask_nothing_else(request.requestHeaders) or header(request, _ID) != given:
                 return
             self.headers[block] = KnownHeaders(
                 bearer_token(request), request.forwarded, fields_of_headers(fields)
@@ -119,6 +126,32 @@ class Shortcuts:
             reason=request.reason,
             fields=fields_of_line(fields),
         )
+
+
+def take_out_id(block: bytes) -> tuple[bytes, str]:
+    """Part headers from the ID that stands in them, which proxies make another each time.
+
+    Only the value is taken out, and only if it is a sane one, makes up the whole of a single line,
+    and no other place of the headers looks like one with an ID: so the parser makes the same of
+    all headers of which the same is left, but for that ID.
+
+    Returns:
+        What is left, and the ID; all of it, and an empty text, if there is no such line.
+    """
+    lowered = block.lower()
+    start = lowered.find(_ID_LINE)
+    if (
+        start < 0
+        or lowered.count(_ID) > 1
+        or not (start == 0 or block.endswith(_LINE_END, 0, start))
+    ):
+        return block, ""
+    start += len(_ID_LINE)
+    end = block.find(_LINE_END, start)
+    given = block[start:end].strip(b" \t").decode("latin-1")
+    if not request_id.is_sane(given) or block[end + 2 : end + 3] in (b" ", b"\t"):
+        return block, ""
+    return block[:start] + block[end:], given
 
 
 def _ask_nothing_else(headers: Headers) -> bool:

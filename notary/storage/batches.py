@@ -18,7 +18,7 @@ _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
 LARGEST = 64
-"""Questions that one query answers at the most."""
+"""Questions that one query answers at the most, unless another number is given."""
 
 PATIENCE = 0.05
 """Seconds for which a running query keeps the next one waiting; after that it is left alone."""
@@ -41,13 +41,18 @@ class Batches(Generic[_K, _V]):
     Args:
         ask: answers several questions at once; what has no answer is left out.
         clock: tells when a query takes too long to wait for it.
+        largest: how many questions one query answers at the most.
     """
 
     def __init__(
-        self, ask: Callable[[Collection[_K]], Deferred[Mapping[_K, _V]]], clock: IReactorTime
+        self,
+        ask: Callable[[Collection[_K]], Deferred[Mapping[_K, _V]]],
+        clock: IReactorTime,
+        largest: int = LARGEST,
     ) -> None:
         self._ask = ask
         self._clock = clock
+        self._largest = largest
         self._waiting: dict[_K, list[_Waiter[_V]]] = {}
         self._patience: IDelayedCall | None = None
 
@@ -64,7 +69,7 @@ class Batches(Generic[_K, _V]):
         return waiter.deferred
 
     def _begin(self) -> None:
-        questions = list(islice(self._waiting, LARGEST))
+        questions = list(islice(self._waiting, self._largest))
         batch = {question: self._waiting.pop(question) for question in questions}
         patience = self._patience = self._clock.callLater(PATIENCE, self._go_on)
         self._ask(questions).addBoth(self._over, batch, patience)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from cachetools import LRUCache
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from notary.storage.batches import Batches
 from notary.storage.interfaces import (
     Change,
+    FileName,
     FileNotStoredError,
     IMetadataStore,
     Newest,
@@ -20,9 +21,9 @@ from notary.storage.interfaces import (
 )
 from notary.tuf.names import TIMESTAMP
 
-_Key = tuple[str, str, str]
 _ENTRY_OVERHEAD = 1024
 _LARGEST_SHARE = 8
+_FILES_AT_ONCE = 16
 
 
 @implementer(IMetadataStore)
@@ -31,7 +32,8 @@ class CachedMetadataStore:
 
     A file never changes under its checksum. A collection that is deleted here is forgotten; one
     that another server deletes may be served by checksum for as long as it is remembered. Which
-    timestamp is the newest is asked each time, for all who want to know at once.
+    timestamp is the newest is asked each time, for all who want to know at once, and so are files
+    that are not remembered.
 
     Args:
         store: where the files are.
@@ -46,6 +48,7 @@ class CachedMetadataStore:
     def __init__(self, store: IMetadataStore, max_bytes: int, clock: IReactorTime) -> None:
         self._store = store
         self._timestamps = Batches(store.newest_timestamps, clock)
+        self._unknown = Batches(store.many_by_checksum, clock, _FILES_AT_ONCE)
         self._largest = max_bytes // _LARGEST_SHARE
         self._files = _Files(max_bytes, _size)
         self.hits = 0
@@ -75,15 +78,25 @@ class CachedMetadataStore:
 
     def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_checksum`."""
-        return Deferred.fromCoroutine(self._by_checksum(gun, role, checksum))
-
-    async def _by_checksum(self, gun: str, role: str, checksum: str) -> StoredFile:
         file = self.remembered(gun, role, checksum)
+        if file is not None:
+            return succeed(file)
+        self.misses += 1
+        name = gun, role, checksum
+        return self._unknown.get(name).addCallback(self._looked_up, name)
+
+    def _looked_up(self, file: StoredFile | None, name: FileName) -> StoredFile:
+        gun, role, checksum = name
         if file is None:
-            self.misses += 1
-            file = await self._store.by_checksum(gun, role, checksum)
-            self._remember(gun, file)
+            raise FileNotStoredError(f"{gun} has no file of role {role} with checksum {checksum}")
+        self._remember(gun, file)
         return file
+
+    def many_by_checksum(
+        self, wanted: Collection[FileName]
+    ) -> Deferred[Mapping[FileName, StoredFile]]:
+        """See `IMetadataStore.many_by_checksum`."""
+        return self._store.many_by_checksum(wanted)
 
     def by_checksums(
         self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()
@@ -177,12 +190,12 @@ class CachedMetadataStore:
         return self._store.check()
 
 
-class _Files(LRUCache[_Key, StoredFile]):
+class _Files(LRUCache[FileName, StoredFile]):
     """Counts what it drops for want of room."""
 
     evictions = 0
 
-    def popitem(self) -> tuple[_Key, StoredFile]:
+    def popitem(self) -> tuple[FileName, StoredFile]:
         """See `LRUCache.popitem`."""
         self.evictions += 1
         return super().popitem()

@@ -9,13 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pymysql
 from pymysql.connections import Connection
-from pymysql.constants import CR
+from pymysql.constants import CR, FIELD_TYPE
+from pymysql.converters import conversions, convert_datetime
 
 if TYPE_CHECKING:
     import psycopg
@@ -39,7 +41,7 @@ _POLL_SECONDS = 0.1
 
 def connect_mysql(**settings: Any) -> Any:
     """Return a connection of PyMySQL; ``connect_timeout`` bounds all of its making."""
-    return _MySQLConnection(**settings)
+    return _MySQLConnection(conv=_CONVERSIONS, **settings)
 
 
 def connect_postgres(seconds: float, *args: Any, **settings: Any) -> Any:
@@ -47,6 +49,18 @@ def connect_postgres(seconds: float, *args: Any, **settings: Any) -> Any:
     connection = _postgres_connection_class().connect(*args, **settings)
     connection.patience = seconds
     return connection
+
+
+def _to_datetime(text: str) -> datetime | str:
+    """Do as PyMySQL, which takes longer; what is no time remains a text."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        result: datetime | str = convert_datetime(text)
+        return result
+
+
+_CONVERSIONS: dict[Any, Any] = {**conversions, FIELD_TYPE.TIMESTAMP: _to_datetime}
 
 
 class _MySQLConnection(Connection):  # type: ignore[misc, unused-ignore]  # without stubs it is Any

@@ -138,6 +138,10 @@ class DSNError(StorageError):
     """The settings of a database cannot be used; the message never shows the password."""
 
 
+FileName = tuple[str, str, str]
+"""What one file is known by: the GUN, the role, and the sha256 (lower-case hex)."""
+
+
 class IMetadataStore(Interface):
     """Holds the metadata files of all collections, by GUN, role and version.
 
@@ -174,6 +178,9 @@ class IMetadataStore(Interface):
 
     def by_checksum(gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """Fire with the file of that sha256 (lower-case hex), or fail with `FileNotStoredError`."""
+
+    def many_by_checksum(wanted: Collection[FileName]) -> Deferred[Mapping[FileName, StoredFile]]:
+        """Fire with files of any collections and roles; those it does not hold are left out."""
 
     def by_checksums(
         gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()

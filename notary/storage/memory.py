@@ -16,6 +16,7 @@ from notary.storage.interfaces import (
     UPDATE,
     Change,
     ConflictError,
+    FileName,
     FileNotStoredError,
     IMetadataStore,
     Newest,
@@ -95,6 +96,12 @@ class MemoryMetadataStore:
             if file.sha256 == checksum:
                 return file
         raise FileNotStoredError(f"{gun} has no file of role {role} with checksum {checksum}")
+
+    @_as_deferred
+    def many_by_checksum(self, wanted: Collection[FileName]) -> Mapping[FileName, StoredFile]:
+        """See `IMetadataStore.many_by_checksum`."""
+        found = {name: self.remembered(*name) for name in wanted}
+        return {name: file for name, file in found.items() if file is not None}
 
     @_as_deferred
     def by_checksums(

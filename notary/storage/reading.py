@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -12,9 +12,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
+    Integer,
     Row,
     ScalarSelect,
     Select,
+    String,
     bindparam,
     literal_column,
     null,
@@ -22,7 +24,14 @@ from sqlalchemy import (
     union_all,
 )
 
-from notary.storage.interfaces import Change, FileNotStoredError, Newest, NewFile, StoredFile
+from notary.storage.interfaces import (
+    Change,
+    FileName,
+    FileNotStoredError,
+    Newest,
+    NewFile,
+    StoredFile,
+)
 from notary.storage.schema import changefeed, tuf_files
 from notary.storage.sql_common import exactly, is_named, names
 
@@ -34,6 +43,9 @@ MOST_AHEAD = 20
 _REMEMBERED = 128
 """Statements of one kind that are kept, by the roles that they are for."""
 
+_FILES_AT_ONCE = 16
+"""Files of any collections that one statement names at the most."""
+
 _EPOCH = datetime.fromtimestamp(0, timezone.utc)
 
 _FILE_COLUMNS = (
@@ -42,6 +54,15 @@ _FILE_COLUMNS = (
     tuf_files.c.data,
     tuf_files.c.sha256,
     tuf_files.c.created_at,
+)
+
+_CHANGE_COLUMNS = (
+    changefeed.c.id,
+    changefeed.c.created_at,
+    changefeed.c.gun,
+    changefeed.c.version,
+    changefeed.c.sha256,
+    changefeed.c.category,
 )
 
 
@@ -93,11 +114,26 @@ def by_version_txn(connection: Connection, gun: str, role: str, version: int) ->
 
 def by_checksum_txn(connection: Connection, gun: str, role: str, checksum: str) -> StoredFile:
     """See `IMetadataStore.by_checksum`."""
-    parameters = {**names(gun=gun, role=role), "checksum": checksum}
-    found = connection.execute(_BY_CHECKSUM, parameters).first()
-    if found is None:
+    name = gun, role, checksum
+    found = many_by_checksum_txn(connection, [name])
+    if name not in found:
         raise FileNotStoredError(f"{gun} has no file of role {role} with checksum {checksum}")
-    return _stored_file(found)
+    return found[name]
+
+
+def many_by_checksum_txn(
+    connection: Connection, wanted: Sequence[FileName]
+) -> Mapping[FileName, StoredFile]:
+    """See `IMetadataStore.many_by_checksum`. One look into the index per file."""
+    found: dict[FileName, StoredFile] = {}
+    for batch in batches(wanted, _FILES_AT_ONCE):
+        parameters: dict[str, Any] = {}
+        for number, (gun, role, checksum) in enumerate(batch):
+            parameters |= names(**{f"gun{number}": gun, f"role{number}": role})
+            parameters[f"checksum{number}"] = checksum
+        for row in connection.execute(_many_by_checksum(len(batch)), parameters):
+            found[batch[row.number]] = _stored_file(row)
+    return found
 
 
 def by_checksums_txn(
@@ -119,24 +155,13 @@ def changes_txn(
     connection: Connection, gun: str | None, start: int | None, limit: int
 ) -> Sequence[Change]:
     """See `IMetadataStore.changes`."""
-    id_ = changefeed.c.id
-    query = select(changefeed).limit(abs(limit))
-    if limit >= 0:
-        query = query.where(id_ > (start or 0))
-    elif start is not None:
-        query = query.where(id_ < start)
-    order: list[ColumnElement[Any]] = [id_]
-    if gun is not None and connection.dialect.name == "postgresql":
-        # To an equal name and the order of IDs alone, it would walk over the changes of all
-        # collections for as long as it takes to find enough of this one.
-        query = query.where(changefeed.c.gun.between(gun, gun))
-        order = [changefeed.c.gun, id_]
-    elif gun is not None:
-        query = query.where(exactly(changefeed.c.gun, gun))
-    if limit >= 0:
-        return [_change(row) for row in connection.execute(query.order_by(*order))]
-    rows = connection.execute(query.order_by(*(column.desc() for column in order))).all()
-    return [_change(row) for row in reversed(rows)]
+    is_postgres = connection.dialect.name == "postgresql"
+    forwards = limit >= 0
+    start = (start or 0) if forwards else start
+    query = _changes(forwards, start is not None, gun is not None, is_postgres)
+    parameters = {"start": start, "limit": abs(limit), **names(gun=gun or "")}
+    rows = connection.execute(query, parameters).all()
+    return [_change(row) for row in (rows if forwards else reversed(rows))]
 
 
 def check_txn(connection: Connection) -> None:
@@ -162,7 +187,6 @@ _FILES: Select[Any] = select(*_FILE_COLUMNS).where(is_named(tuf_files.c.gun, "gu
 _FILES_OF_ROLE = _FILES.where(is_named(tuf_files.c.role, "role"))
 _NEWEST = _FILES_OF_ROLE.order_by(tuf_files.c.version.desc()).limit(1)
 _BY_VERSION = _FILES_OF_ROLE.where(tuf_files.c.version == bindparam("version"))
-_BY_CHECKSUM = _FILES_OF_ROLE.where(tuf_files.c.sha256 == bindparam("checksum")).limit(1)
 
 
 @lru_cache(_REMEMBERED)
@@ -174,12 +198,45 @@ def _newest_with_versions(role: str, others: Sequence[str], ahead: Sequence[str]
     return union_all(*queries) if ahead else queries[0]
 
 
+@lru_cache(_FILES_AT_ONCE)
+def _many_by_checksum(count: int) -> Executable:
+    return union_all(
+        *(
+            select(*_FILE_COLUMNS, literal_column(str(number)).label("number")).where(
+                is_named(tuf_files.c.gun, f"gun{number}"),
+                is_named(tuf_files.c.role, f"role{number}"),
+                tuf_files.c.sha256 == bindparam(f"checksum{number}"),
+            )
+            for number in range(count)
+        )
+    )
+
+
 @lru_cache(_REMEMBERED)
 def _by_checksums(ahead: Sequence[str]) -> Executable:
     query = _FILES.where(tuf_files.c.sha256.in_(bindparam("checksums", expanding=True)))
     query = query.add_columns(literal_column("0").label("is_ahead"))
     newest = (_newest_of(role).add_columns(literal_column("1").label("is_ahead")) for role in ahead)
     return union_all(query, *newest) if ahead else query
+
+
+@cache
+def _changes(forwards: bool, has_start: bool, of_one: bool, is_postgres: bool) -> Executable:
+    id_, gun = changefeed.c.id, changefeed.c.gun
+    query = select(*_CHANGE_COLUMNS).limit(bindparam("limit", type_=Integer()))
+    if has_start:
+        start = bindparam("start", type_=Integer())
+        query = query.where(id_ > start if forwards else id_ < start)
+    order: list[ColumnElement[Any]] = [id_]
+    if of_one and is_postgres:
+        # To an equal name and the order of IDs alone, it would walk over the changes of all
+        # collections for as long as it takes to find enough of this one.
+        name = bindparam("gun", type_=String())
+        query = query.where(gun.between(name, name))
+        order = [gun, id_]
+    elif of_one:
+        query = query.where(is_named(gun, "gun"))
+    return query.order_by(*(column if forwards else column.desc() for column in order))
 
 
 def _newest_of(role: str) -> Select[Any]:
@@ -210,15 +267,10 @@ def _stored_file(row: Row[Any]) -> StoredFile:
     )
 
 
-def _change(row: Row[Any]) -> Change:
-    return Change(
-        id=row.id,
-        created_at=_utc(row.created_at),
-        gun=row.gun,
-        version=row.version,
-        sha256=(row.sha256 or "").rstrip(),  # the Go server's is padded, on PostgreSQL
-        category=row.category,
-    )
+def _change(row: Sequence[Any]) -> Change:
+    id_, created_at, gun, version, sha256, category = row
+    # The Go server's checksum is padded, on PostgreSQL.
+    return Change(id_, _utc(created_at), gun, version, (sha256 or "").rstrip(), category)
 
 
 def _utc(stored: datetime | None) -> datetime:

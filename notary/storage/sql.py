@@ -15,6 +15,7 @@ from notary.storage import reading, timestamps, writing
 from notary.storage.interfaces import (
     Change,
     ConflictError,
+    FileName,
     IMetadataStore,
     Newest,
     NewFile,
@@ -63,6 +64,13 @@ class SQLMetadataStore(SQLStore):
     def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
         """See `IMetadataStore.by_checksum`."""
         return self._query(reading.by_checksum_txn, gun, role, checksum)
+
+    def many_by_checksum(
+        self, wanted: Collection[FileName]
+    ) -> Deferred[Mapping[FileName, StoredFile]]:
+        """See `IMetadataStore.many_by_checksum`."""
+        look = partial(reading.many_by_checksum_txn, wanted=tuple(wanted))
+        return self._threads.run(self._standing.run, look)
 
     def by_checksums(
         self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()

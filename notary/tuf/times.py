@@ -39,4 +39,4 @@ def parse_time(text: str) -> datetime:
 
 def format_time(time: datetime) -> str:
     """Return a UTC time as RFC 3339 text, to the second."""
-    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -35,6 +35,22 @@ reactor.callLater(30, reactor.stop)
 reactor.run()
 """
 
+CALLS = """
+from notary.fast.reactor import install
+install()
+from twisted.internet import reactor
+def called(number, name):
+    print(f"{number}{name}", end=" ")
+    if number == 2:
+        reactor.stop()
+def call():
+    for number in range(3):
+        reactor.callFromThread(called, number, name="a")
+reactor.callInThread(call)
+reactor.callLater(30, reactor.stop)
+reactor.run()
+"""
+
 
 def output(program: str) -> str:
     done = subprocess.run(
@@ -62,6 +78,10 @@ def test_the_fast_one_is_taken_if_there_is_a_choice(before: str, name: str) -> N
 
 def test_children_are_noticed() -> None:
     assert output(CHILD) == "3"
+
+
+def test_calls_from_threads_come_in_their_order_and_with_all_they_are_given() -> None:
+    assert output(CALLS) == "0a 1a 2a"
 
 
 class TestTrouble:

@@ -16,7 +16,8 @@ from notary.server.access.challenge import Challenge
 from notary.server.access.control import OpenAccess, TokenAccess
 from notary.server.access.interfaces import IAccess, Need, Scope
 from notary.server.access.tokens import LEEWAY, Expectations
-from notary.server.api import API, NEED
+from notary.server.api import API
+from notary.server.operations import NEED
 from tests.server.access import test_tokens as tokens
 from tests.server.harness import GUN, Answer, Service, base, log_lines
 from tests.support.forge import multipart

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from notary.server.changefeed import DEFAULT_RECORDS, MAX_RECORDS
-from notary.storage.interfaces import NewFile
+from notary.storage.interfaces import Change, NewFile
 from notary.tuf.times import parse_time
 from tests.server.harness import GUN, Service, result_of
 
@@ -134,3 +136,52 @@ def test_a_record_holds_what_programs_expect(service: Service) -> None:
 def test_without_the_store_there_is_no_page(service: Service) -> None:
     service.store.go_away()
     assert service.get(f"{WHOLE}?records=5").error["code"] == "STORE_UNAVAILABLE"
+
+
+class TestSharing:
+    """Requests for the same page at the same time."""
+
+    @pytest.fixture
+    def service(self) -> Service:
+        service = Service.make()
+        fill(service, 2)
+        return service
+
+    def test_one_that_comes_while_a_page_is_looked_up_gets_the_next(self, service: Service) -> None:
+        held: list[Deferred[None]] = []
+        changes = service.store.changes
+
+        def hold(gun: str | None, start: int | None, limit: int) -> Deferred[Sequence[Change]]:
+            found = result_of(changes(gun, start, limit))
+            held.append(Deferred())
+            return held[-1].addCallback(lambda _: found)
+
+        service.store.changes = hold  # type: ignore[method-assign]
+        connections = [service.connect() for _ in range(4)]
+        for connection in connections[:3]:
+            connection.request("GET", f"{OF_GUN}?records=9")
+        fill(service, 1, "docker.io/other")
+        connections[3].request("GET", f"{WHOLE}?records=9")
+        assert len(held) == 2
+        held[0].callback(None)
+        assert len(held) == 3
+        result_of(service.store.inner.delete(GUN))
+        for waiting in held[1:]:
+            waiting.callback(None)
+        counts = [connection.answer.json["count"] for connection in connections]
+        assert counts == [2, 2, 2, 3]
+        held.clear()
+        connections[0].request("GET", f"{OF_GUN}?records=9")
+        held[0].callback(None)
+        assert connections[0].answers()[1].json["count"] == 3
+
+    def test_a_store_that_is_away(self, service: Service) -> None:
+        service.store.go_away()
+        answer = service.get(f"{OF_GUN}?records=9")
+        assert answer.error["code"] == "STORE_UNAVAILABLE"
+        service.store.failure = None
+        assert service.get(f"{OF_GUN}?records=9").json["count"] == 2
+
+    def test_many_pages(self, service: Service) -> None:
+        for start in range(200):
+            assert ids(service, f"records=9&change_id={start}") == [1, 2][start:]

@@ -26,6 +26,7 @@ def test_is_away_as_a_whole(service: Service) -> None:
         store.newest_with_versions(GUN, "root", ["targets"]),
         store.by_version(GUN, "root", 1),
         store.by_checksum(GUN, "root", ""),
+        store.many_by_checksum([(GUN, "root", "")]),
         store.by_checksums(GUN, {"root": ""}),
         store.publish(GUN, [], 0),
         store.delete(GUN),

@@ -10,7 +10,8 @@ import pytest
 import schemathesis
 
 from notary.server import errors
-from notary.server.api import API, OPERATION
+from notary.server.api import API
+from notary.server.operations import OPERATION
 from tests.support.documents import DESCRIPTION, description
 
 _METHODS = {"get", "post", "put", "patch", "delete", "options", "head", "trace"}

@@ -37,6 +37,16 @@ def test_others_are_replaced(service: Service, given: bytes) -> None:
     assert made.encode() != given
 
 
+def test_those_of_requests_that_are_known_too(service: Service) -> None:
+    service.published()
+    for given in ("first", "second", "third"):
+        with written_lines() as lines:
+            answer = service.get(f"{base()}timestamp.json", X_Request_ID=given)
+        assert answer.headers.get_all("X-Request-ID") == [given]
+        assert [line[ID] for line in lines] == [given]
+    assert service.short_way.answered == 2
+
+
 def test_new_ones_differ_on_one_connection(service: Service) -> None:
     connection = service.connect()
     for _ in range(3):

@@ -320,6 +320,11 @@ BUSY_OPERATIONS: dict[str, Operation] = {
     "busy: file by checksum": _busy(
         lambda store: store.by_checksum(BUSY, TIMESTAMP, sha256(b"7").hexdigest())
     ),
+    "busy: many by checksum": _busy(
+        lambda store: store.many_by_checksum(
+            [(BUSY, TIMESTAMP, sha256(str(number).encode()).hexdigest()) for number in range(20)]
+        )
+    ),
     "busy: files by checksums": _busy(
         lambda store: store.by_checksums(BUSY, {TIMESTAMP: sha256(b"7").hexdigest()}, [SNAPSHOT])
     ),

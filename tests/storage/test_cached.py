@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from notary.storage.cached import CachedMetadataStore
-from notary.storage.interfaces import FileNotStoredError, NewFile, StoredFile
+from notary.storage.interfaces import FileName, FileNotStoredError, NewFile, StoredFile
 from notary.storage.memory import MemoryMetadataStore
 
 MAX_BYTES = 80_000
@@ -22,9 +22,11 @@ class CountingStore(MemoryMetadataStore):
 
     asked = 0
 
-    def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:
-        self.asked += 1
-        return super().by_checksum(gun, role, checksum)
+    def many_by_checksum(
+        self, wanted: Collection[FileName]
+    ) -> Deferred[Mapping[FileName, StoredFile]]:
+        self.asked += len(wanted)
+        return super().many_by_checksum(wanted)
 
     def by_checksums(
         self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()
@@ -170,3 +172,44 @@ async def test_counts_what_it_finds_and_drops(
     await store.by_checksum(GUN, files[-1].role, files[-1].sha256)
     await store.by_checksums(GUN, {each.role: each.sha256 for each in (files[0], files[-1])})
     assert (store.hits, store.misses) == (2, 10)
+
+
+@pytest_twisted.ensureDeferred
+async def test_that_there_is_no_file_is_not_remembered(
+    store: CachedMetadataStore, behind: CountingStore
+) -> None:
+    file = NewFile("root", 1, b"r")
+    for _ in range(2):
+        with pytest.raises(FileNotStoredError, match=f"{GUN}.*root.*{file.sha256}"):
+            await store.by_checksum(GUN, "root", file.sha256)
+    await behind.publish(GUN, [file], 0)
+    assert (await store.by_checksum(GUN, "root", file.sha256)).data == b"r"
+
+
+@pytest_twisted.ensureDeferred
+async def test_files_that_are_asked_for_together_come_together(clock: Clock) -> None:
+    store = CachedMetadataStore(behind := Slow(clock), MAX_BYTES, clock)
+    files = [NewFile(f"targets/{number}", 1, bytes([number])) for number in range(20)]
+    await behind.publish(GUN, files, 0)
+    asked = [store.by_checksum(GUN, file.role, file.sha256) for file in (*files, files[3])]
+    for _ in range(3):
+        behind.waiting.pop().callback(None)
+    assert [(await file).data for file in asked] == [file.data for file in (*files, files[3])]
+    assert behind.sizes == [1, 16, 3]
+
+
+class Slow(MemoryMetadataStore):
+    """Answers questions for several files when it is told to."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.sizes: list[int] = []
+        self.waiting: list[Deferred[None]] = []
+
+    def many_by_checksum(
+        self, wanted: Collection[FileName]
+    ) -> Deferred[Mapping[FileName, StoredFile]]:
+        self.sizes.append(len(wanted))
+        self.waiting.append(waiting := Deferred[None]())
+        answer = super().many_by_checksum
+        return waiting.addCallback(lambda _: answer(wanted))

@@ -120,6 +120,19 @@ class TestMetadataStore:
             assert await store.by_checksums(gun, {role: root}) == {}
 
     @ensureDeferred
+    async def test_finds_files_of_many_collections(self, store: IMetadataStore) -> None:
+        stored = {}
+        for number in range(20):
+            gun = f"{GUN}/{number}"
+            for file in await store.publish(gun, collection(1, by=gun), 0):
+                stored[gun, file.role, file.sha256] = file
+        others = [(GUN, role, sha) for _, role, sha in stored] + [
+            (gun, "elsewhere", sha) for gun, _, sha in stored
+        ]
+        assert await store.many_by_checksum([*others, *stored]) == stored
+        assert await store.many_by_checksum([]) == {}
+
+    @ensureDeferred
     async def test_finds_files_of_many_roles(self, store: IMetadataStore) -> None:
         names = [f"targets/{i}" for i in range(250)]
         files = collection(1, *names)

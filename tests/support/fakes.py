@@ -12,6 +12,7 @@ from zope.interface import implementer
 from notary.signing.interfaces import ISigner, RawSignature, SignerUnavailableError
 from notary.storage.interfaces import (
     Change,
+    FileName,
     IMetadataStore,
     Newest,
     NewFile,
@@ -188,6 +189,16 @@ class SwitchedStore:
             checksum = "lost"
         found = self._ask("by_checksum", lambda: self.inner.by_checksum(gun, role, checksum))
         return found.addCallback(self._replace)
+
+    def many_by_checksum(
+        self, wanted: Collection[FileName]
+    ) -> Deferred[Mapping[FileName, StoredFile]]:
+        """See `IMetadataStore.many_by_checksum`."""
+        kept = [name for name in wanted if self.replaced.get(name[1], b"") is not None]
+        found = self._ask("many_by_checksum", lambda: self.inner.many_by_checksum(kept))
+        return found.addCallback(
+            lambda files: {name: self._replace(file) for name, file in files.items()}
+        )
 
     def by_checksums(
         self, gun: str, checksums: Mapping[str, str], ahead: Collection[str] = ()
