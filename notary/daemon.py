@@ -17,6 +17,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 
 from notary import __version__
+from notary.allocator import give_back_big_blocks
 from notary.observe.journal import goes_to_journal
 from notary.observe.levels import LogThreshold
 from notary.observe.logs import FORMATS, daemon_log, descriptor_of, log_observer
@@ -91,6 +92,7 @@ class Daemon(MultiService):
         follows: bool = False,
     ) -> None:
         super().__init__()
+        give_back_big_blocks()
         self._reactor = reactor
         self._waiting_for: Deferred[object] = Deferred()
         self._systemd = Systemd(reactor, os.environ)

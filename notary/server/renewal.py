@@ -19,9 +19,8 @@ from notary.tuf.drafts import Draft, draft_snapshot, draft_timestamp, good_until
 from notary.tuf.files import Root, Timestamp
 from notary.tuf.names import ROOT, SNAPSHOT, TIMESTAMP
 
-_REMEMBERED_SNAPSHOTS = 100_000
-_REMEMBERED_TIMESTAMPS = 100_000
-_REMEMBERED_FAILURES = 100_000
+_REMEMBERED = 10_000
+"""Snapshots, timestamps and failures that are remembered; each takes about 400 bytes."""
 _FAILURE_SECONDS = 60
 """For so long a renewal that failed is not tried again ahead of time."""
 
@@ -44,11 +43,9 @@ class Renewal:
         self._signer = signer
         self._clock = clock
         self._running: Shared[StoredFile] = Shared()
-        self._snapshot_expiry: LRUCache[str, datetime] = LRUCache(_REMEMBERED_SNAPSHOTS)
-        self._good_until: LRUCache[str, float] = LRUCache(_REMEMBERED_TIMESTAMPS)
-        self._failed: TTLCache[str, bool] = TTLCache(
-            _REMEMBERED_FAILURES, _FAILURE_SECONDS, clock.seconds
-        )
+        self._snapshot_expiry: LRUCache[str, datetime] = LRUCache(_REMEMBERED)
+        self._good_until: LRUCache[str, float] = LRUCache(_REMEMBERED)
+        self._failed: TTLCache[str, bool] = TTLCache(_REMEMBERED, _FAILURE_SECONDS, clock.seconds)
 
     def good_until(self, timestamp: StoredFile) -> float:
         """Return until when a timestamp can be served as it is, in seconds since 1970.

@@ -22,7 +22,6 @@ from notary.config.values import ListenAddress
 from notary.door import Door
 from notary.fast.reactor import FastReactor
 from notary.observe.debug.addresses import NotLoopbackError, loopback_address
-from notary.observe.debug.server import debug_site
 from notary.observe.health import Checks, Health, Readiness
 from notary.observe.pages import Pages
 from notary.reloading import Reloader
@@ -127,6 +126,9 @@ def _debug_server(
     address: ListenAddress | PassedSocket | None, reactor: Any, services: MultiService
 ) -> None:
     if address is not None:
+        # Not before: hardly any daemon has one.
+        from notary.observe.debug.server import debug_site
+
         site = debug_site(reactor, "notary-server", str(address))
         where = _on_loopback(address) if isinstance(address, ListenAddress) else address
         Door(reactor, where, site, None).setServiceParent(services)

@@ -22,10 +22,8 @@ from notary.config.signer import Signer
 from notary.config.values import ListenAddress
 from notary.door import Door
 from notary.observe.debug.addresses import NotLoopbackError, loopback_address
-from notary.observe.debug.server import debug_site
 from notary.observe.health import Health, Readiness
 from notary.observe.pages import Pages
-from notary.observe.site import watching_site
 from notary.reloading import Reloader
 from notary.settings import database_settings
 from notary.signer.check import check, check_files
@@ -129,6 +127,9 @@ def _debug_server(
     address: ListenAddress | PassedSocket | None, reactor: Any, services: MultiService
 ) -> None:
     if address is not None:
+        # Not before: hardly any daemon has one.
+        from notary.observe.debug.server import debug_site
+
         site = debug_site(reactor, "notary-signer", str(address))
         where = _on_loopback(address) if isinstance(address, ListenAddress) else address
         Door(reactor, where, site, None).setServiceParent(services)
@@ -194,6 +195,9 @@ def _watch(
     server, storage = config.server, config.storage
     if server.metrics_addr is None:
         return None
+    # Not before: a signer without it needs no HTTP.
+    from notary.observe.site import watching_site
+
     metrics.watch_certificates(
         {
             "server.tls_cert_file": server.tls_cert_file,

@@ -23,8 +23,8 @@ from notary.tuf.keys import RSA, PublicKey
 
 T = TypeVar("T")
 
-OPEN_KEYS = 10_000
-"""Keys that are kept open at a time; each takes about 3 kB."""
+OPEN_KEYS = 2000
+"""Keys that are kept open at a time; each takes about 3 kB, one for RSA more."""
 
 OPEN_SECONDS = 900
 """How long a key is kept open: so long may one sign on that another signer deleted."""

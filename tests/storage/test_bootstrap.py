@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pytest_twisted import ensureDeferred
 from sqlalchemy import Engine, Executable, delete, inspect, text
 from sqlalchemy.schema import DropIndex, DropTable
@@ -99,6 +100,27 @@ def test_tables_are_those_of_the_code(engine: Engine, migrations: Migrations) ->
         metadata.drop_all(connection)
         metadata.create_all(connection)
     assert upgraded == definitions(engine)
+
+
+def test_revisions_are_those_of_alembic(migrations: Migrations) -> None:
+    scripts = ScriptDirectory.from_config(migrations.config())
+    assert migrations.revisions() == [script.revision for script in scripts.walk_revisions()]
+
+
+def test_the_revision_is_what_alembic_says(engine: Engine, migrations: Migrations) -> None:
+    def said_by_alembic() -> str | None:
+        with engine.connect() as connection:
+            options = {"version_table": migrations.version_table}
+            context = MigrationContext.configure(connection, opts=options)
+            return context.get_current_revision()
+
+    def ours() -> str | None:
+        with engine.connect() as connection:
+            return migrations.revision(connection)
+
+    assert ours() == said_by_alembic() is None
+    bootstrap(engine, migrations)
+    assert ours() == said_by_alembic() == migrations.revisions()[0]
 
 
 def test_a_second_run_changes_nothing(engine: Engine, migrations: Migrations) -> None:
