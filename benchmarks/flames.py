@@ -93,7 +93,8 @@ class _Box:
 
 
 def _boxes(node: _Node, scale: float, left: float = 0.0, depth: int = 0) -> Iterator[_Box]:
-    for frame, callee in node.callees.items():
+    callees = node.callees.items()
+    for frame, callee in sorted(callees, key=lambda item: -item[1].seconds) if depth else callees:
         width = callee.seconds * scale
         if width >= _LEAST:
             yield _Box(frame, callee.seconds, left, width, depth)
