@@ -28,6 +28,7 @@ class Lag:
     """How late the event loop was during a load.
 
     Attributes:
+        title: the workload's.
         buckets: of the looks at it.
         queued: seconds in which the reactor's thread could have run, but the machine's processors
             were busy with others.
@@ -35,6 +36,7 @@ class Lag:
         machine: the machine's load at the end, the mean of a minute.
     """
 
+    title: str
     buckets: Buckets
     queued: float
     load: Load
@@ -69,7 +71,8 @@ def measure_lag(workload: Workload, contender: Contender, seconds: float) -> Lag
         load = go()
         after = _ask(server.port)
     buckets = {bound: number - before[bound] for bound, number in after.items()}
-    return Lag(buckets, _queued(server.pid) - queued, load, os.getloadavg()[0])
+    queued = _queued(server.pid) - queued
+    return Lag(workload.title, buckets, queued, load, os.getloadavg()[0])
 
 
 def read_buckets(metrics: str) -> dict[float, float]:

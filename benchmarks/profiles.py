@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -48,11 +49,13 @@ class Profiled:
         workload: which.
         load: what the clients saw.
         profiles: by daemon.
+        machine: the machine's load at the end, the mean of a minute.
     """
 
     workload: Workload
     load: Load
     profiles: Mapping[str, Profile]
+    machine: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +68,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=10, help="how long each load is watched")
     parser.add_argument("--output", type=Path, metavar="DIRECTORY", required=True)
     options = parser.parse_args(arguments)
-    seconds, output = options.seconds, options.output
+    lag, found = measure(options.seconds)
+    tables = {"lag.inc": lag_table(lag), **dict(files(found))}
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name, text in tables.items():
+        (options.output / name).write_text(text)
+    faults = [fault for load in (lag.load, *(each.load for each in found)) for fault in load.faults]
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return 1 if faults else 0
+
+
+def measure(seconds: int) -> tuple[Lag, list[Profiled]]:
+    """Run a pair, and watch it for so many seconds of each load.
+
+    Raises:
+        OSError: a server is not there.
+        WrongAnswerError: it did not answer as it should before a load began.
+    """
     stock = Stock()
     workloads = all_workloads(stock, guns=1)
     ports = {daemon: free_port() for daemon in (SERVER, SIGNER)}
@@ -75,20 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with our_pair(Path(directory), mariadb, debug[SERVER], debug[SIGNER]) as ours:
             ours.stock_up(stock, _COLLECTIONS)
             lag = measure_lag(workloads[LAGGING], ours, seconds)
-            found = [
-                profile(
-                    workloads[name], ours, {daemon: ports[daemon] for daemon in daemons}, seconds
-                )
+            return lag, [
+                profile(workloads[name], ours, {each: ports[each] for each in daemons}, seconds)
                 for name, daemons in PROFILED.items()
             ]
-    output.mkdir(parents=True, exist_ok=True)
-    for name, text in {**dict(files(found)), "lag.inc": lag_table(workloads[LAGGING], lag)}.items():
-        (output / name).write_text(text)
-    loads = [lag.load, *(each.load for each in found)]
-    faults = [fault for load in loads for fault in load.faults]
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    return 1 if faults else 0
 
 
 def profile(
@@ -108,7 +118,8 @@ def profile(
             daemon: threads.submit(_fetch, port, seconds) for daemon, port in ports.items()
         }
         load = go()
-        return Profiled(workload, load, {each: file.result() for each, file in files.items()})
+        seen = {daemon: file.result() for daemon, file in files.items()}
+        return Profiled(workload, load, seen, os.getloadavg()[0])
 
 
 def files(found: Sequence[Profiled]) -> Iterator[tuple[str, str]]:
@@ -128,13 +139,15 @@ def profile_table(profiled: Profiled, seen: Profile) -> str:
         [f"{seconds / whole:.1%}", f"``{frame.name}``", frame.file]
         for frame, seconds in list(times.items())[:_ROWS]
     ]
-    load = profiled.load
-    rate = number(load.requests / load.seconds)
-    said = f"{profiled.workload.title}, {rate} requests per second while profiled. {seen.title}."
+    rate = number(profiled.load.requests / profiled.load.seconds)
+    said = (
+        f"{profiled.workload.title}, {rate} requests per second while profiled, "
+        f"load of the machine {profiled.machine:.1f}. {seen.title}."
+    )
     return f"{said}\n\n{table(['of the time', 'in', 'of'], lines)}\n"
 
 
-def lag_table(workload: Workload, lag: Lag) -> str:
+def lag_table(lag: Lag) -> str:
     """What was seen of the event loop."""
     lines = [
         ["requests per second", number(lag.load.requests / lag.load.seconds)],
@@ -149,7 +162,7 @@ def lag_table(workload: Workload, lag: Lag) -> str:
         ],
         ["load of the machine, mean of a minute", f"{lag.machine:.1f}"],
     ]
-    return f"{table([workload.title, ''], lines)}\n"
+    return f"{table([lag.title, ''], lines)}\n"
 
 
 def _milliseconds(seconds: float) -> str:

@@ -19,7 +19,8 @@ def lag_of(*late: float) -> Lag:
     watch.startService()
     for seconds in late:
         clock.advance(INTERVAL + seconds)
-    return Lag(read_buckets(generate_latest(registry).decode()), 0.25, Load(20, 1.0, 1, 2), 1.5)
+    buckets = read_buckets(generate_latest(registry).decode())
+    return Lag("title", buckets, 0.25, Load(20, 1.0, 1, 2), 1.5)
 
 
 def test_looks_and_those_that_came_late() -> None:
