@@ -4,6 +4,7 @@
 # make certs DIR=...  certificates of your own, with a CA; again to renew: docs/certificates.rst
 # make test-systemd   what docs/systemd.rst says, on a machine of its own; for root
 # make bench  the Go daemons and ours under load, one beside the other
+# make profiles   where the time of our daemons goes under load: flame graphs, and the event loop's lag
 # make test-containers   the images and compose files with a real engine, of this machine
 # make proto  the Python module of notary/signing/signer.proto, after a change there
 # make clean  forget the environment that run and test made
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 # Twisted looks for plugins in the directories of sys.path, where only this mode puts the tree.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: run test bench test-systemd test-containers docs certs proto clean
+.PHONY: run test bench profiles test-systemd test-containers docs certs proto clean
 
 define NEXT_STEPS
 
@@ -56,6 +57,10 @@ bench: $(VENV)/.installed-dev
 	tests/system-packages.sh
 	$(BIN)/python -m benchmarks --connections 1 2 4 8 16 32 64 --collections 100 10000 100000 \
 	    --memory 1000000 --output docs/performance
+
+profiles: $(VENV)/.installed-dev
+	tests/system-packages.sh
+	$(BIN)/python -m benchmarks.profiles --output docs/performance
 
 # Everything is done in a clone of the last commit. CONTAINER_LAB may name a program that has an
 # engine where this machine has none: it is given "build" or "net" and a shell script, to run with

@@ -36,6 +36,8 @@ _PROGRAMS: Mapping[str, tuple[Path, Path]] = {
     GO: (REFERENCE_SERVER, REFERENCE_SIGNER),
     OURS: (OUR_SERVER, OUR_SIGNER),
 }
+Settings = Mapping[str, Any]
+_DEFAULTS: Settings = {}
 
 
 @attrs.frozen
@@ -149,29 +151,55 @@ def contenders(
         mariadb: has their databases.
         our_workers: processes of each of our daemons, None for the default.
     """
-    certificates = _certificates(directory)
+    workers = {} if our_workers is None else {"workers": our_workers}
+    with _contender(GO, directory, mariadb) as go:
+        certificates = go.certificates
+        with _contender(OURS, directory, mariadb, certificates, workers, workers) as ours:
+            yield [go, ours]
+
+
+@contextmanager
+def our_pair(
+    directory: Path, mariadb: MariaDB, server: Settings, signer: Settings
+) -> Iterator[Contender]:
+    """Run ours alone until the block ends.
+
+    Args:
+        directory: for its files.
+        mariadb: has its databases.
+        server: more settings for the section ``server`` of the server.
+        signer: the same for that of the signer.
+    """
+    with _contender(OURS, directory, mariadb, None, server, signer) as ours:
+        yield ours
+
+
+@contextmanager
+def _contender(
+    name: str,
+    directory: Path,
+    mariadb: MariaDB,
+    certificates: Mapping[str, Identity] | None = None,
+    server: Settings = _DEFAULTS,
+    signer: Settings = _DEFAULTS,
+) -> Iterator[Contender]:
+    if certificates is None:
+        certificates = _certificates(directory)
+    home = directory / name.lower()
+    home.mkdir()
+    plan = plan_pair(home, databases=mariadb)
+    plan = attrs.evolve(plan, server=_with(plan.server, server), signer=_with(plan.signer, signer))
     with ExitStack() as stack:
-        found = []
-        for name in (GO, OURS):
-            home = directory / name.lower()
-            home.mkdir()
-            plan = plan_pair(home, databases=mariadb)
-            if name == OURS and our_workers is not None:
-                plan = _with_workers(plan, our_workers)
-            engine = create_engine_for(engine_url("mysql", plan.server["storage"]["db_url"]))
-            stack.callback(engine.dispose)
-            signer = _start_signer(plan, _PROGRAMS[name][1])
-            contender = Contender(name, plan, certificates, engine, signer)
-            stack.callback(contender.stop)
-            found.append(contender)
-        yield found
+        engine = create_engine_for(engine_url("mysql", plan.server["storage"]["db_url"]))
+        stack.callback(engine.dispose)
+        process = _start_signer(plan, _PROGRAMS[name][1])
+        contender = Contender(name, plan, certificates, engine, process)
+        stack.callback(contender.stop)
+        yield contender
 
 
-def _with_workers(plan: Plan, workers: int) -> Plan:
-    def more(config: Mapping[str, Any]) -> dict[str, Any]:
-        return {**config, "server": {**config["server"], "workers": workers}}
-
-    return attrs.evolve(plan, server=more(plan.server), signer=more(plan.signer))
+def _with(config: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    return {**config, "server": {**config["server"], **settings}}
 
 
 def _start_signer(plan: Plan, program: Path) -> Process:

@@ -1,4 +1,4 @@
-"""The comparison with the Go daemons works; how fast anybody is, is not looked at here."""
+"""The comparison with the Go daemons and the profiles work; how fast anybody is does not matter."""
 
 from __future__ import annotations
 
@@ -22,10 +22,15 @@ SECONDS = 600
 
 def benchmarks(*options: str) -> subprocess.CompletedProcess[str]:
     """Run the command."""
-    find_program("wrk", "wrk")
     find_program(REFERENCE_SERVER, "notary")
+    return run("benchmarks", "--rounds=1", "--seconds=0.3", "--guns=3", *options)
+
+
+def run(module: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a module that makes load."""
+    find_program("wrk", "wrk")
     return subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--rounds=1", "--seconds=0.3", "--guns=3", *options],
+        [sys.executable, "-m", module, *options],
         cwd=PROJECT,
         env=dict(os.environ),
         stdin=subprocess.DEVNULL,
@@ -48,6 +53,20 @@ def test_all_of_it(tmp_path: Path) -> None:
         for samples in row["samples"].values():
             assert samples[0]["load"]["requests"] > 0
     assert figures["memory"][-1]["requests"] >= 500
+
+
+def test_profiles(tmp_path: Path) -> None:
+    done = run("benchmarks.profiles", "--seconds=1", f"--output={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    profiles = {"timestamp-c16-server", "publish-k4-server", "publish-k4-signer"}
+    pictures = {path.stem: path.read_text() for path in tmp_path.glob("*.svg")}
+    tables = {path.stem: path.read_text() for path in tmp_path.glob("*.inc")}
+    assert pictures.keys() == profiles
+    assert tables.keys() == {*profiles, "lag"}
+    assert "ShortWay.answer" in pictures["timestamp-c16-server"]
+    assert "SQLMetadataStore._publish" in pictures["publish-k4-server"]
+    assert "notary-signer: 1 s" in tables["publish-k4-signer"]
+    assert "later than 10 ms" in tables["lag"]
 
 
 def test_a_workload_that_there_is_not() -> None:
