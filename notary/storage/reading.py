@@ -25,6 +25,7 @@ from sqlalchemy import (
 from notary.storage.interfaces import Change, FileNotStoredError, Newest, NewFile, StoredFile
 from notary.storage.schema import changefeed, tuf_files
 from notary.storage.sql_common import exactly, is_named, names
+from notary.storage.statements import run
 
 _T = TypeVar("_T")
 
@@ -66,7 +67,7 @@ def newest_with_versions_txn(
     """See `IMetadataStore.newest_with_versions`. One look into the index per role."""
     first, *more = list(batches(sorted(others))) or [()]
     wanted = tuple(sorted(set(ahead) - {role})[:MOST_AHEAD])
-    rows = connection.execute(_newest_with_versions(role, first, wanted), names(gun=gun)).all()
+    rows = run(connection, _newest_with_versions(role, first, wanted), names(gun=gun)).all()
     row = next((row for row in rows if row.role == role), None)
     if row is None:
         raise FileNotStoredError(f"{gun} has no file of role {role}")
