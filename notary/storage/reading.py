@@ -25,7 +25,7 @@ from sqlalchemy import (
 from notary.storage.interfaces import Change, FileNotStoredError, Newest, NewFile, StoredFile
 from notary.storage.schema import changefeed, tuf_files
 from notary.storage.sql_common import exactly, is_named, names
-from notary.storage.statements import run
+from notary.storage.texts import run
 
 _T = TypeVar("_T")
 

@@ -29,7 +29,7 @@ from notary.storage.interfaces import (
 from notary.storage.reading import batches
 from notary.storage.schema import changefeed, tuf_files
 from notary.storage.sql_common import is_named, names
-from notary.storage.statements import add_rows, run
+from notary.storage.texts import add_rows, run
 from notary.tuf.names import TIMESTAMP
 
 _SURE_TO_FIT = 1_000_000

@@ -1,4 +1,4 @@
-"""Statements that are run for every publish: their text is made once for each database.
+"""Statements that nearly every request runs: their texts are made once for each database.
 
 SQLAlchemy would take twice as long, though it has compiled them before.
 """
@@ -28,8 +28,8 @@ def run(connection: Connection, statement: Any, values: Mapping[str, Any]) -> Cu
     """
     if connection.dialect.name == "sqlite":
         return connection.execute(statement, values)
-    written = _written(connection.dialect, statement)
-    return connection.exec_driver_sql(written.text, written.parameters(values))
+    text = text_of(statement, connection.dialect)
+    return connection.exec_driver_sql(text.sql, text.parameters(values))
 
 
 def add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -48,31 +48,31 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, A
 
 
 @attrs.frozen
-class _Statement:
+class Text:
     """A statement in the words of a driver.
 
     Attributes:
-        text: its SQL.
+        sql: what it says.
         fixed: values of its parameters that are always the same, by name.
         order: the names of its parameters if they go by position, else None.
     """
 
-    text: str
+    sql: str
     fixed: Mapping[str, Any]
     order: Sequence[str] | None
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
-        """Return what to hand to the driver."""
+        """Return what to hand to the driver, given the values that are not always the same."""
         known = {**self.fixed, **values}
         return known if self.order is None else tuple([known[name] for name in self.order])
 
 
 @lru_cache(_REMEMBERED)
-def _written(dialect: Dialect, statement: Any) -> _Statement:
+def text_of(statement: Any, dialect: Dialect) -> Text:
+    """Return the text of a statement that is kept by the caller."""
     compiled = statement.compile(dialect=dialect)
     fixed = {name: value for name, value in compiled.params.items() if value is not None}
-    order = compiled.positiontup if compiled.positional else None
-    return _Statement(str(compiled), fixed, order)
+    return Text(str(compiled), fixed, compiled.positiontup if compiled.positional else None)
 
 
 @lru_cache(_REMEMBERED)
