@@ -9,7 +9,7 @@ from cryptography import x509
 from OpenSSL import crypto
 
 READ_BYTES = 64 * 1024
-"""Bytes that are read at once."""
+"""Bytes that are read at once: more than a record has, so that none is left in parts."""
 
 
 class Records:
@@ -43,7 +43,7 @@ class Records:
         Raises:
             SSLError: it is no TLS, or somebody has changed it.
         """
-        if not self._incoming.pending and not self._tls.pending():
+        if not self._incoming.pending:
             return None
         try:
             return self._tls.read(READ_BYTES)

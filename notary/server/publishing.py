@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from notary.observe.logs import tell
 from notary.server.errors import UPDATING, APIError
 from notary.server.reading import read_files, read_head, read_stored
 from notary.server.times import utc_now
@@ -126,7 +127,8 @@ class Publishing:
                 raise APIError(UPDATING) from error
             else:
                 timestamp = signed[-1]
-                self._log.info(
+                tell(
+                    self._log,
                     "updated {gun} to timestamp version {version}, checksum {checksum}",
                     gun=gun,
                     version=timestamp.version,

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 from twisted.logger import Logger
 
+from notary.observe.logs import tell
 from notary.signing.signer_pb2 import Request
 from notary.signing.wire import Code
 
@@ -54,8 +55,10 @@ def log_done(request: Request, peer: Caller, seconds: float, result: Any) -> Non
     fields = _fields(request, peer, seconds, OK)
     if kind == "create_key":
         fields["key_id"] = result.keyInfo.keyID.ID
-    log = _log.debug if kind == "check_health" else _log.info
-    log(_DONE[kind], peer=peer, **fields)
+    if kind == "check_health":
+        _log.debug(_DONE[kind], peer=peer, **fields)
+    else:
+        tell(_log, _DONE[kind], peer=peer, **fields)
 
 
 def log_refused(request: Request, peer: Caller, seconds: float, code: Code, reason: str) -> None:

@@ -27,8 +27,8 @@ MAX_CONNECTIONS = 128
 class SignerProtocol(WireProtocol):
     """Takes calls from one peer and answers them in whatever order they are done.
 
-    Answers are sent in the next turn of the reactor, all that are ready at once. Until then a call
-    counts as being under way, so that nobody gets more than `MAX_CALLS` of them done in one turn.
+    Twisted's TLS sends all answers of a turn of the reactor together, in the next one. Until then a
+    call counts as being under way, so that nobody gets more than `MAX_CALLS` done in one turn.
 
     Args:
         calls: answers them.
@@ -46,7 +46,6 @@ class SignerProtocol(WireProtocol):
     def __init__(self, calls: Calls, clock: IReactorTime) -> None:
         super().__init__(clock)
         self._calls = calls
-        self._answers: list[Response] = []
 
     def connectionMade(self) -> None:
         """Count among the connections, unless there are too many."""
@@ -100,7 +99,7 @@ class SignerProtocol(WireProtocol):
         if self._under_way >= MAX_CALLS:
             message = f"more than {MAX_CALLS} calls are under way on this connection"
             log_refused(request, peer, 0.0, Code.RESOURCE_EXHAUSTED, message)
-            self._answer(error_response(request.id, Code.RESOURCE_EXHAUSTED, message))
+            self.send(error_response(request.id, Code.RESOURCE_EXHAUSTED, message))
             return
         self._under_way += 1
         work = Deferred.fromCoroutine(self._calls.answer(request, peer))
@@ -114,24 +113,18 @@ class SignerProtocol(WireProtocol):
     def _refuse(self, code: Code, message: str) -> None:
         """Answer what nothing sensible can follow."""
         self._log.warn("refused {peer}: {reason}", peer=self._peer, reason=message)
-        self._answer(error_response(0, code, message))
-        self._send_answers()
+        self.send(error_response(0, code, message))
         self.close()
 
     def _finish(self, response: Response) -> None:
+        if not self._done:
+            self._clock.callLater(0, self._forget_done)
         self._done += 1
-        self._answer(response)
+        self.send(response)
 
-    def _answer(self, response: Response) -> None:
-        if not self._answers:
-            self._clock.callLater(0, self._send_answers)
-        self._answers.append(response)
-
-    def _send_answers(self) -> None:
-        answers, self._answers = self._answers, []
+    def _forget_done(self) -> None:
         self._under_way -= self._done
         self._done = 0
-        self.send(*answers)
         if self._draining:
             self.close_if_idle()
 

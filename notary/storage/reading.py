@@ -34,6 +34,7 @@ from notary.storage.interfaces import (
 )
 from notary.storage.schema import changefeed, tuf_files
 from notary.storage.sql_common import exactly, is_named, names
+from notary.storage.texts import run
 
 _T = TypeVar("_T")
 
@@ -87,7 +88,7 @@ def newest_with_versions_txn(
     """See `IMetadataStore.newest_with_versions`. One look into the index per role."""
     first, *more = list(batches(sorted(others))) or [()]
     wanted = tuple(sorted(set(ahead) - {role})[:MOST_AHEAD])
-    rows = connection.execute(_newest_with_versions(role, first, wanted), names(gun=gun)).all()
+    rows = run(connection, _newest_with_versions(role, first, wanted), names(gun=gun)).all()
     row = next((row for row in rows if row.role == role), None)
     if row is None:
         raise FileNotStoredError(f"{gun} has no file of role {role}")

@@ -13,7 +13,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    insert,
     or_,
     select,
     text,
@@ -30,6 +29,7 @@ from notary.storage.interfaces import (
 from notary.storage.reading import batches
 from notary.storage.schema import changefeed, tuf_files
 from notary.storage.sql_common import is_named, names
+from notary.storage.texts import add_rows, run
 from notary.tuf.names import TIMESTAMP
 
 _SURE_TO_FIT = 1_000_000
@@ -45,8 +45,6 @@ _REMEMBERED = 128
 """Statements of one kind that are kept."""
 
 _DELETE = delete(tuf_files).where(is_named(tuf_files.c.gun, "gun"))
-_ADD_FILES = insert(tuf_files)
-_ADD_CHANGE = insert(changefeed)
 
 
 def publish_txn(
@@ -78,7 +76,7 @@ def publish_txn(
                 }
                 for file in batch
             ]
-            connection.execute(_ADD_FILES, rows)
+            add_rows(connection, tuf_files, rows)
     except IntegrityError as error:
         raise ConflictError(f"{gun} changed while it was published to") from error
     for file in files:
@@ -110,7 +108,7 @@ def _lock_base(connection: Connection, gun: str, files: Sequence[NewFile], base:
     in_the_way: list[tuple[str, int]] = []
     for batch in batches(tuple(refused_from)):
         versions = {f"version{number}": refused_from[role] for number, role in enumerate(batch)}
-        locking = connection.execute(_lock_from(batch), {**names(gun=gun), **versions})
+        locking = run(connection, _lock_from(batch), {**names(gun=gun), **versions})
         in_the_way += [(row.role, row.version) for row in locking]
     if in_the_way != ([(TIMESTAMP, base)] if base else []):
         raise ConflictError(
@@ -196,4 +194,4 @@ def _add_change(
         "sha256": checksum,
         "category": category,
     }
-    connection.execute(_ADD_CHANGE, change)
+    add_rows(connection, changefeed, [change])

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
+from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher, formatEvent
 from twisted.python import log as legacy
 from twisted.python.failure import Failure
 
@@ -205,6 +205,30 @@ def test_an_event_may_name_the_request_itself() -> None:
     assert event["http.request.id"] == "its-own"
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "{gun}",
+        "of {gun} and {gun}: {reason}",
+        "{{gun}} {gun}}}",
+        "{reason!r}",
+        "{gun:>20}",
+        "{gun.real}",
+        "{call()}",
+        "{missing}",
+        "{0} {}",
+        "{gun",
+        "gun}",
+    ],
+)
+def test_messages_are_those_of_twisted(message: str) -> None:
+    values = {"gun": 7, "reason": ValueError("none"), "call": lambda: "called"}
+    for _ in range(2):  # the second time it is known
+        told = fields(lambda log: log.info(message, **values))["msg"]
+        assert told == formatEvent({"log_format": message, **values}) or "Unable" in told
+
+
 @pytest.mark.parametrize("log_format", FORMATS)
 def test_what_cannot_be_formatted_is_logged_all_the_same(log_format: str) -> None:
     (line,) = lines(lambda log: log.info("{missing}"), log_format=log_format)
@@ -282,16 +306,22 @@ from twisted.logger import LogLevel
 from notary.observe.levels import LogThreshold
 from notary.observe.logs import log_observer
 observer = log_observer(sys.stdout, "json", LogThreshold("warning"), lock=1)
+class Known:
+    def json(self, message, time):
+        return f'{{"msg": "{message}"}}'
 event = {"log_level": LogLevel.warn, "log_namespace": "notary", "log_time": 0.0}
+if sys.argv[1] == "prepared":
+    event["log_prepared"] = Known()
 for _ in range(50):
-    observer({**event, "log_format": sys.argv[1] * 8000})
+    observer({**event, "log_format": sys.argv[2] * 8000})
 """
 
 
-def test_lines_of_several_processes_stay_whole() -> None:
+@pytest.mark.parametrize("kind", ["plain", "prepared"])
+def test_lines_of_several_processes_stay_whole(kind: str) -> None:
     """Also if they are longer than what a pipe keeps whole."""
     reading, writing = os.pipe()
-    command = [sys.executable, "-c", WRITER]
+    command = [sys.executable, "-c", WRITER, kind]
     writers = [subprocess.Popen([*command, letter], stdout=writing) for letter in "ab"]
     os.close(writing)
     with open(reading) as stream:

@@ -143,9 +143,11 @@ class TestBackpressure:
 
     def test_the_end_of_the_connection_may_stop_it(self, signer: Signer, peer: Peer) -> None:
         producer = peer.producer
+        signer.store.hanging.add("check")
         peer.send(HEALTH)
         producer.stopProducing()
         peer.go_away()
+        signer.store.let_go()
         assert peer.answers() == []
 
 

@@ -128,11 +128,6 @@ class TestCalls:
         signer.store.let_go()
         assert [answer.id for answer in peer.answers()] == [2, 3, 1]
 
-    def test_answers_of_one_turn_go_together(self, signer: Signer, peer: Peer) -> None:
-        peer.ask(health(1), health(2))
-        assert peer.transport.value() == b""
-        assert len(peer.answers()) == 2
-
     def test_too_many_are_refused_one_by_one(self, signer: Signer, peer: Peer) -> None:
         signer.store.hanging.add("check")
         numbers = range(1, MAX_CALLS + 1)
@@ -216,11 +211,6 @@ class TestEnds:
         peer.ask(health(1), health(2))
         peer.go_away()
         signer.store.let_go()
-        assert peer.answers() == []
-
-    def test_answers_that_were_ready_are_dropped_as_well(self, peer: Peer) -> None:
-        peer.ask(health(1))
-        peer.go_away()
         assert peer.answers() == []
 
     def test_answers_come_too_late_for_whoever_was_refused(
