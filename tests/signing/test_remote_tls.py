@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
+from twisted.internet.ssl import DefaultOpenSSLContextFactory
 
 from notary.signing.remote import RemoteSigner
-from notary.tls import ClientContext, KeyPair, ServerContext, TLSError
+from notary.tls import ClientContext, KeyPair, TLSError
 from tests.signing.loopback import HOST, Dial, Listen, trouble
 from tests.signing.signers import NAME, Certificates
 from tests.support.authority import Identity, make_identity
@@ -82,7 +83,7 @@ class TestSigners:
         self, listen: Listen, dial: Dial, certificates: Certificates
     ) -> None:
         signer = certificates.signer
-        context = ServerContext(KeyPair(signer.certificate_file, signer.key_file), None)
+        context = DefaultOpenSSLContextFactory(str(signer.key_file), str(signer.certificate_file))
         assert await reason(dial(to=listen(context), context=certificates.of_server(signer))) == (
             "it does not speak notary-signer/1; is it a Go notary-signer?"
         )
