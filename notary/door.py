@@ -7,7 +7,6 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -15,6 +14,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from notary.config.values import ListenAddress, SystemdSocket
 from notary.fast.port import Port
 from notary.sockets import PassedSocket, listening_socket, listening_sockets
+from notary.tls import FastServerContext
 
 _log = Logger()
 
@@ -97,7 +97,7 @@ class Door(Service):
     def _port(self, listening: socket) -> Any:
         factory, context = self._factory, self._context
         if context is not None:
-            if not IOpenSSLServerConnectionCreator.providedBy(context):
+            if isinstance(context, FastServerContext):
                 port = Port(self._reactor, listening, factory, context)
                 port.startListening()
                 return port

@@ -47,7 +47,7 @@ ALLOWED = {
     "probe": {"probe", "tls"},
     "secret_file": {"secret_file"},
     "tls": {"tls", "pem"},
-    "door": {"door", "config", "fast", "sockets"},
+    "door": {"door", "config", "fast", "sockets", "tls"},
     "fast": {"fast"},
     "sockets": {"sockets", "config"},
     "reloading": {"reloading"},
