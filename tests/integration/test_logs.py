@@ -100,17 +100,23 @@ def publish(pair: Pair, request_id: str) -> None:
         assert (response.status, response.headers["X-Request-ID"]) == (200, request_id)
 
 
+def two_lines(log: Path, request_id: str) -> list[dict[str, Any]]:
+    """The lines about a request; the client may have its answer before they are written."""
+
+    def found() -> list[dict[str, Any]] | None:
+        lines = [line for line in lines_of(log) if line.get(ID) == request_id]
+        return lines if len(lines) >= 2 else None
+
+    lines: list[dict[str, Any]] = until(found)
+    return lines
+
+
 def test_one_publish_has_one_id_in_both_logs(pair: Pair) -> None:
     publish(pair, "publish-of-logs-1")
-    joined = []
-    for daemon in (pair.server, pair.signer):
-        lines = [line for line in lines_of(daemon.log) if line.get(ID) == "publish-of-logs-1"]
-        print(*(json.dumps(line, sort_keys=True) for line in lines), sep="\n")
-        joined.append(lines)
-    stored, answered = joined[0]
+    stored, answered = two_lines(pair.server.log, "publish-of-logs-1")
+    signatures = two_lines(pair.signer.log, "publish-of-logs-1")
     assert stored["msg"].startswith(f"updated {GUN} to timestamp version 1")
     assert (answered["msg"], answered["http.response.status"]) == ("response completed", 200)
-    signatures = joined[1]
     assert [line["role"] for line in signatures] == ["snapshot", "timestamp"]
     for line in signatures:
         assert (line["call.name"], line["call.result"], line["gun"]) == ("sign", "OK", GUN)
