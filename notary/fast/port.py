@@ -81,7 +81,7 @@ class Port:
 
     async def _stop(self) -> None:
         if self._beginning:
-            await Deferred.fromFuture(asyncio.ensure_future(asyncio.wait(self._beginning)))
+            await Deferred.fromFuture(asyncio.ensure_future(asyncio.wait(set(self._beginning))))
         self._factory.doStop()
 
     def getHost(self) -> Address:

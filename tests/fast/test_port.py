@@ -14,6 +14,7 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IReadDescriptor
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 from twisted.internet.task import Clock
@@ -100,6 +101,36 @@ async def test_protocols_know_both_addresses(listen: Listen, host: str, kind: ty
     assert isinstance(peer, kind)
     assert (own.host, own.port) == (host, number)
     assert own == port.getHost()
+
+
+class AfterTurns(Where):
+    """Tells the test of a connection some turns of the reactor's loop later."""
+
+    def __init__(self, turns: int) -> None:
+        super().__init__()
+        self.come: Deferred[None] = Deferred()
+        self._turns = turns
+
+    def buildProtocol(self, addr: object) -> Any:
+        self._wait(self._turns)
+        return super().buildProtocol(cast(Any, addr))
+
+    def _wait(self, turns: int) -> None:
+        if turns == 0:
+            self.come.callback(None)
+        else:
+            cast(FastReactor, reactor).loop.call_soon(self._wait, turns - 1)
+
+
+@pytest.mark.parametrize("turns", range(1, 8))
+@ensureDeferred
+async def test_it_stops_at_whatever_moment(listen: Listen, turns: int) -> None:
+    factory = AfterTurns(turns)
+    port = listen(factory)
+    with socket.create_connection(("127.0.0.1", port.getHost().port)):
+        await factory.come
+        await port.stopListening()
+    assert len(factory.seen) == 1
 
 
 @ensureDeferred
