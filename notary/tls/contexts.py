@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -45,7 +46,7 @@ class Content:
     authorities: Sequence[crypto.X509] | None
 
 
-class ServerSettings(Generic[_T]):
+class ServerSettings(ABC, Generic[_T]):
     """The TLS settings of a server: TLS 1.2 or newer, forward secrecy, AEAD ciphers.
 
     Clients may resume sessions, by tickets; nothing about them is kept here. The keys of tickets
@@ -109,13 +110,13 @@ class ServerSettings(Generic[_T]):
             self._context = self._made_of(content)
         self._made_at = self._seconds()
 
+    @abstractmethod
     def _made_of(self, content: Content) -> _T:
         """Return a new context.
 
         Raises:
             SSLError: the pair will not do, either library's.
         """
-        raise NotImplementedError
 
     def context(self) -> _T:
         """Return the context for one more connection."""
