@@ -125,18 +125,19 @@ class Connection(Ends, asyncio.BufferedProtocol):
 
     def write(self, data: bytes) -> None:
         """Send data, after the handshake."""
-        if self._over or (self.disconnecting and self._producer is None):
-            return
-        if not self._established:
-            self._early.append(data)
-            return
-        self._records.write(data)
-        if not self._delivering or self._records.unsent > WRITE_BYTES:
-            self._flush()
+        self.writeSequence((data,))
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Send pieces of data, after the handshake."""
-        self.write(b"".join(data))
+        if self._over or (self.disconnecting and self._producer is None):
+            return
+        if not self._established:
+            self._early.extend(data)
+            return
+        for piece in data:
+            self._encrypt(piece)
+        if not self._delivering:
+            self._flush()
 
     def loseConnection(self) -> None:
         """Close the connection when all is sent that was written, and a producer has finished."""
@@ -213,7 +214,7 @@ class Connection(Ends, asyncio.BufferedProtocol):
         self._stop_timer()
         early, self._early = self._early, []
         for data in early:
-            self._records.write(data)
+            self._encrypt(data)
         if early or not self._records.only_tickets_are_left():
             self._flush()
         self._can_wait = self._records.unsent
@@ -243,6 +244,19 @@ class Connection(Ends, asyncio.BufferedProtocol):
             self._delivering = False
             if self._records.unsent > self._can_wait:
                 self._flush()
+
+    def _encrypt(self, data: bytes) -> None:
+        """Take data in, and send on the way what has become much: big blocks of memory are slow."""
+        if len(data) <= WRITE_BYTES:
+            self._records.write(data)
+        else:
+            rest = memoryview(data)
+            while rest:
+                self._records.write(rest[:WRITE_BYTES])
+                self._flush()
+                rest = rest[WRITE_BYTES:]
+        if self._records.unsent > WRITE_BYTES:
+            self._flush()
 
     def _flush(self) -> None:
         self._can_wait = 0
