@@ -125,19 +125,18 @@ class Connection(Ends, asyncio.BufferedProtocol):
 
     def write(self, data: bytes) -> None:
         """Send data, after the handshake."""
-        self.writeSequence((data,))
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Send pieces of data, after the handshake."""
         if self._over or (self.disconnecting and self._producer is None):
             return
         if not self._established:
-            self._early.extend(data)
+            self._early.append(data)
             return
-        for piece in data:
-            self._encrypt(piece)
+        self._encrypt(data)
         if not self._delivering:
             self._flush()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Send pieces of data, after the handshake."""
+        self.write(b"".join(data))
 
     def loseConnection(self) -> None:
         """Close the connection when all is sent that was written, and a producer has finished."""

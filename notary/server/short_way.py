@@ -159,7 +159,8 @@ class ShortWay:
         if len(body) < _BIG:
             transport.write(head + body)
         else:
-            transport.writeSequence((head, body))
+            transport.write(head)
+            transport.write(body)
         self.answered += 1
         seconds = self._clock.seconds() - begun.started
         self._metrics.observe(line.operation, "GET", line.status, seconds, 0, len(body))
