@@ -132,8 +132,10 @@ def many_by_checksum_txn(
         for number, (gun, role, checksum) in enumerate(batch):
             parameters |= names(**{f"gun{number}": gun, f"role{number}": role})
             parameters[f"checksum{number}"] = checksum
-        for row in connection.execute(_many_by_checksum(len(batch)), parameters):
-            found[batch[row.number]] = _stored_file(row)
+        for row in run(connection, _many_by_checksum(len(batch)), parameters):
+            _, role, checksum = name = batch[row.number]
+            created_at = _utc(row.created_at)
+            found[name] = StoredFile(role, row.version, row.data, checksum, created_at)
     return found
 
 
@@ -203,7 +205,12 @@ def _newest_with_versions(role: str, others: Sequence[str], ahead: Sequence[str]
 def _many_by_checksum(count: int) -> Executable:
     return union_all(
         *(
-            select(*_FILE_COLUMNS, literal_column(str(number)).label("number")).where(
+            select(
+                literal_column(str(number)).label("number"),
+                tuf_files.c.version,
+                tuf_files.c.data,
+                tuf_files.c.created_at,
+            ).where(
                 is_named(tuf_files.c.gun, f"gun{number}"),
                 is_named(tuf_files.c.role, f"role{number}"),
                 tuf_files.c.sha256 == bindparam(f"checksum{number}"),
