@@ -4,7 +4,8 @@
 # make certs DIR=...  certificates of your own, with a CA; again to renew: docs/certificates.rst
 # make test-systemd   what docs/systemd.rst says, on a machine of its own; for root
 # make bench  the Go daemons and ours under load, one beside the other
-# make profiles   where the time of our daemons goes under load: flame graphs, and the event loop's lag
+# make profiles   where the time of our daemons goes under load: flame graphs, the event loop's lag, and
+#             what libraries and the database take by themselves
 # make test-containers   the images and compose files with a real engine, of this machine
 # make proto  the Python module of notary/signing/signer.proto, after a change there
 # make clean  forget the environment that run and test made
@@ -61,6 +62,7 @@ bench: $(VENV)/.installed-dev
 profiles: $(VENV)/.installed-dev
 	tests/system-packages.sh
 	$(BIN)/python -m benchmarks.profiles --output docs/performance
+	$(BIN)/python -m benchmarks.floors --output docs/performance
 
 # Everything is done in a clone of the last commit. CONTAINER_LAB may name a program that has an
 # engine where this machine has none: it is given "build" or "net" and a shell script, to run with

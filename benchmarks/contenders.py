@@ -184,7 +184,7 @@ def _contender(
     signer: Settings = _DEFAULTS,
 ) -> Iterator[Contender]:
     if certificates is None:
-        certificates = _certificates(directory)
+        certificates = make_certificates(directory)
     home = directory / name.lower()
     home.mkdir()
     plan = plan_pair(home, databases=mariadb)
@@ -208,7 +208,7 @@ def _start_signer(plan: Plan, program: Path) -> Process:
     return Process(signer.pid, signer.port, signer.log, stack)
 
 
-def _certificates(directory: Path) -> dict[str, Identity]:
+def make_certificates(directory: Path) -> dict[str, Identity]:
     """One of each kind, from one authority."""
     authority = make_identity(directory, "authority", is_ca=True)
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -69,6 +69,16 @@ def test_profiles(tmp_path: Path) -> None:
     assert "later than 10 ms" in tables["lag"]
 
 
+def test_floors(tmp_path: Path) -> None:
+    done = run("benchmarks.floors", f"--output={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    *_, last = lines = [
+        line.rsplit(maxsplit=2) for line in (tmp_path / "floors.inc").read_text().splitlines()[3:-1]
+    ]
+    assert [last[0], len(lines)] == ["the query of a newest timestamp", 10]
+    assert all(0 < float(processor) <= float(passed) * 1.1 for _, processor, passed in lines)
+
+
 def test_a_workload_that_there_is_not() -> None:
     done = benchmarks("--only", "timestamp-c3")
     assert done.returncode == 2
