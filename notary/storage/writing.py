@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Executable,
     Integer,
+    String,
     and_,
     bindparam,
     delete,
@@ -24,11 +25,12 @@ from notary.storage.interfaces import (
     UPDATE,
     ConflictError,
     NewFile,
+    StoredFile,
     UnstorableError,
 )
 from notary.storage.reading import batches
 from notary.storage.schema import changefeed, tuf_files
-from notary.storage.sql_common import is_named, names
+from notary.storage.sql_common import exactly, is_named, names
 from notary.storage.texts import add_rows, run
 from notary.tuf.names import TIMESTAMP
 
@@ -48,7 +50,11 @@ _DELETE = delete(tuf_files).where(is_named(tuf_files.c.gun, "gun"))
 
 
 def publish_txn(
-    connection: Connection, gun: str, files: Sequence[NewFile], base: int, now: datetime
+    connection: Connection,
+    gun: str,
+    files: Sequence[NewFile],
+    base: StoredFile | None,
+    now: datetime,
 ) -> None:
     """See `IMetadataStore.publish`.
 
@@ -56,9 +62,11 @@ def publish_txn(
     timestamp and adds the next version of it. If there is a timestamp, its row is locked, so the
     racers pass one by one, and those that come later find a newer timestamp (a locking read sees
     what was committed last, whatever the isolation level). If there is none, all of them insert
-    the same version, and the unique key lets one through. The lock also keeps a deletion out:
-    the collection that was built upon is there as a whole until this transaction ends. With gap
-    locks (REPEATABLE READ and SERIALIZABLE) racers may deadlock; all but one are then run again.
+    the same version, and the unique key lets one through. A collection that was deleted and made
+    again may have come to the same version, so checksums are compared as well. The lock also keeps
+    a deletion out: the collection that was built upon is there as a whole until this transaction
+    ends. With gap locks (REPEATABLE READ and SERIALIZABLE) racers may deadlock; all but one are
+    then run again.
     """
     _lock_base(connection, gun, files, base)
     size = _statement_size(connection, files)
@@ -99,28 +107,39 @@ def delete_txn(connection: Connection, gun: str, now: datetime) -> None:
         _add_change(connection, gun, 0, None, DELETION, now)
 
 
-def _lock_base(connection: Connection, gun: str, files: Sequence[NewFile], base: int) -> None:
+def _lock_base(
+    connection: Connection, gun: str, files: Sequence[NewFile], base: StoredFile | None
+) -> None:
     """Lock the timestamp built upon, and raise `ConflictError` if anything is in the way."""
+    version, checksum = (0, "") if base is None else (base.version, base.sha256)
     refused_from = {file.role: file.version for file in files}
-    if refused_from.get(TIMESTAMP, base + 1) <= base:
-        raise ConflictError(f"{gun} has version {base} of its timestamp already")
-    refused_from[TIMESTAMP] = base
-    in_the_way: list[tuple[str, int]] = []
+    if refused_from.get(TIMESTAMP, version + 1) <= version:
+        raise ConflictError(f"{gun} has version {version} of its timestamp already")
+    refused_from[TIMESTAMP] = version
+    values = {**names(gun=gun), "base_version": version, "base_checksum": checksum}
+    found: list[bool] = []
     for batch in batches(tuple(refused_from)):
         versions = {f"version{number}": refused_from[role] for number, role in enumerate(batch)}
-        locking = run(connection, _lock_from(batch), {**names(gun=gun), **versions})
-        in_the_way += [(row.role, row.version) for row in locking]
-    if in_the_way != ([(TIMESTAMP, base)] if base else []):
+        found += run(connection, _lock_from(batch), {**values, **versions}).scalars()
+    if found != ([] if base is None else [True]):
         raise ConflictError(
-            f"{gun} changed since version {base} of its timestamp, or has these versions already"
+            f"{gun} changed since version {version} of its timestamp, or has these versions already"
         )
 
 
 @lru_cache(_REMEMBERED)
 def _lock_from(roles: Sequence[str]) -> Executable:
-    """Lock the files of some roles from given versions on."""
+    """Lock the files of some roles from given versions on; tell of each whether it is the base.
+
+    Each column of an answer costs PyMySQL as much as a row, so there is one.
+    """
+    is_base = and_(
+        exactly(tuf_files.c.role, TIMESTAMP),
+        tuf_files.c.version == bindparam("base_version", type_=Integer()),
+        tuf_files.c.sha256 == bindparam("base_checksum", type_=String()),
+    )
     return (
-        select(tuf_files.c.role, tuf_files.c.version)
+        select(is_base.label("is_base"))
         .where(
             is_named(tuf_files.c.gun, "gun"),
             or_(
