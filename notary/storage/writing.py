@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Executable,
     Integer,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    literal_column,
     or_,
     select,
     text,
@@ -42,6 +45,8 @@ _MOST_AT_ONCE = 16_000_000
 
 _OTHER_COLUMNS = 8192
 """Bytes that bound what else is in the statement of one file."""
+
+_TIMESTAMP: ColumnElement[Any] = literal_column(f"'{TIMESTAMP}'", String())
 
 _REMEMBERED = 128
 """Statements of one kind that are kept."""
@@ -74,9 +79,6 @@ def publish_txn(
         for batch in _statements(files, size):
             rows = [
                 {
-                    "created_at": now,
-                    "updated_at": now,
-                    "gun": gun,
                     "role": file.role,
                     "version": file.version,
                     "data": file.data,
@@ -84,7 +86,8 @@ def publish_txn(
                 }
                 for file in batch
             ]
-            add_rows(connection, tuf_files, rows)
+            common = {"created_at": now, "updated_at": now, "gun": gun}
+            add_rows(connection, tuf_files, rows, common)
     except IntegrityError as error:
         raise ConflictError(f"{gun} changed while it was published to") from error
     for file in files:
@@ -113,43 +116,43 @@ def _lock_base(
     """Lock the timestamp built upon, and raise `ConflictError` if anything is in the way."""
     version, checksum = (0, "") if base is None else (base.version, base.sha256)
     refused_from = {file.role: file.version for file in files}
-    if refused_from.get(TIMESTAMP, version + 1) <= version:
+    if refused_from.pop(TIMESTAMP, version + 1) <= version:
         raise ConflictError(f"{gun} has version {version} of its timestamp already")
-    refused_from[TIMESTAMP] = version
     values = {**names(gun=gun), "base_version": version, "base_checksum": checksum}
-    found: list[bool] = []
-    for batch in batches(tuple(refused_from)):
+    for batch in list(batches(tuple(refused_from))) or [()]:
         versions = {f"version{number}": refused_from[role] for number, role in enumerate(batch)}
-        found += run(connection, _lock_from(batch), {**values, **versions}).scalars()
-    if found != ([] if base is None else [True]):
-        raise ConflictError(
-            f"{gun} changed since version {version} of its timestamp, or has these versions already"
-        )
+        found = run(connection, _lock_from(batch), {**values, **versions}).scalars().all()
+        if found != ([] if base is None else [True]):
+            raise ConflictError(
+                f"{gun} changed since version {version} of its timestamp, or has these versions "
+                "already"
+            )
 
 
 @lru_cache(_REMEMBERED)
 def _lock_from(roles: Sequence[str]) -> Executable:
-    """Lock the files of some roles from given versions on; tell of each whether it is the base.
+    """Lock timestamps from the base on, and the files of other roles from given versions on.
 
-    Each column of an answer costs PyMySQL as much as a row, so there is one.
+    Tells of each whether it is the base. PyMySQL takes time for each column of an answer and for
+    each parameter, so there are no more than it needs.
     """
-    is_base = and_(
-        exactly(tuf_files.c.role, TIMESTAMP),
-        tuf_files.c.version == bindparam("base_version", type_=Integer()),
-        tuf_files.c.sha256 == bindparam("base_checksum", type_=String()),
-    )
+    is_timestamp = exactly(tuf_files.c.role, _TIMESTAMP, _TIMESTAMP)
+    version = bindparam("base_version", type_=Integer())
+    checksum = bindparam("base_checksum", type_=String())
+    is_base = and_(is_timestamp, tuf_files.c.version == version, tuf_files.c.sha256 == checksum)
     return (
         select(is_base.label("is_base"))
         .where(
             is_named(tuf_files.c.gun, "gun"),
             or_(
+                and_(is_timestamp, tuf_files.c.version >= version),
                 *(
                     and_(
                         tuf_files.c.role == role,
                         tuf_files.c.version >= bindparam(f"version{number}", type_=Integer()),
                     )
                     for number, role in enumerate(roles)
-                )
+                ),
             ),
         )
         .with_for_update()
@@ -213,4 +216,4 @@ def _add_change(
         "sha256": checksum,
         "category": category,
     }
-    add_rows(connection, changefeed, [change])
+    add_rows(connection, changefeed, [change], {})
