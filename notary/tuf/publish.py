@@ -29,7 +29,7 @@ class Stored:
 
     Attributes:
         files: its current files by role, as far as `needed_roles` asks for them.
-        named: what its snapshot names, by role.
+        named: how its snapshot names its files, by role.
         versions: the newest version of the uploaded roles, of the snapshot and of the timestamp;
             absent if there is none.
         root: its root, if that has been read before; it need not be read again.
@@ -62,9 +62,14 @@ class Accepted:
         """Draft the snapshot, or return None if the client made it."""
         if SNAPSHOT in self.files:
             return None
-        read = {role: metadata.data for role, metadata in self._read.items()}
+        named = self._stored.named
+        new = {
+            role: metadata.data
+            for role, metadata in self._read.items()
+            if role in self.files or role not in named
+        }
         version = self._stored.versions.get(SNAPSHOT, 0)
-        return drafts.draft_snapshot(self.root, self._stored.named, version, read, now)
+        return drafts.draft_snapshot(self.root, named, version, new, now)
 
     def draft_timestamp(self, snapshot: bytes, now: datetime) -> drafts.Draft:
         """Draft the timestamp over the snapshot's bytes."""

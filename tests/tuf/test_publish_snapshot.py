@@ -157,6 +157,19 @@ class TestDrafts:
         expected = {name: file_meta(data) for name, data in {**FILES, "targets": new}.items()}
         assert meta_of_draft(accepted) == expected
 
+    def test_a_snapshot_keeps_the_entries_of_what_is_not_uploaded(self) -> None:
+        """Their files were found by these entries, and are not hashed again."""
+        entries = {name: file_meta(data, names=["sha256"]) for name, data in FILES.items()}
+        before = stored({**FILES, "snapshot": PUBLISHER.snapshot(meta=entries)})
+        new = PUBLISHER.delegation("targets/a", 2)
+        expected = {**entries, "targets/a": file_meta(new)}
+        assert meta_of_draft(publish({"targets/a": new}, before)) == expected
+
+    def test_a_snapshot_names_what_the_one_before_did_not(self) -> None:
+        new = PUBLISHER.targets(2)
+        expected = {"root": file_meta(ROOT), "targets": file_meta(new)}
+        assert meta_of_draft(publish({"targets": new}, stored({"root": ROOT}))) == expected
+
     def test_a_snapshot_names_the_bytes_as_they_came(self) -> None:
         pretty = {**FILES, "root": PUBLISHER.root(indent=4), "targets/a": DELEGATION + b"\n"}
         assert meta_of_draft(publish(pretty)) == {
