@@ -160,7 +160,7 @@ class API:
     @operation("DeleteTUF", Need.EVERYTHING)
     async def delete(self, request: IRequest, gun: str) -> bytes:
         """Delete a collection, if it is there."""
-        await self._store.delete(gun)
+        await self._publishing.delete(gun)
         _log.info("trust data deleted for {gun}", gun=gun)
         return b""
 

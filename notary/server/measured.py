@@ -171,7 +171,7 @@ class MeasuredStore(_Measured):
         )
 
     def publish(
-        self, gun: str, files: Sequence[NewFile], base: int
+        self, gun: str, files: Sequence[NewFile], base: StoredFile | None
     ) -> Deferred[Sequence[StoredFile]]:
         """See `IMetadataStore.publish`."""
         return self._measure("publish", lambda: self._store.publish(gun, files, base))

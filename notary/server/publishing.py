@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, BinaryIO, TypeVar, cast
 
 from cachetools import LRUCache
@@ -13,21 +14,22 @@ from twisted.logger import Logger
 
 from notary.observe.logs import tell
 from notary.server.errors import UPDATING, APIError
-from notary.server.reading import read_files, read_head, read_stored
+from notary.server.reading import DamagedFileError, read_named, read_stored
+from notary.server.states import State, States
 from notary.server.times import utc_now
 from notary.server.upload import body_size, read_upload
 from notary.signing.drafts import sign_draft
-from notary.signing.interfaces import ISigner, KeyNotHeldError
+from notary.signing.interfaces import ISigner, KeyNotHeldError, UnsignableError
 from notary.storage.interfaces import (
     ConflictError,
-    FileNotStoredError,
     IMetadataStore,
     NewFile,
     StorageError,
     StoredFile,
+    UnstorableError,
 )
 from notary.tuf.drafts import Draft
-from notary.tuf.errors import BadHierarchyError, BadRootError, StaleVersionError
+from notary.tuf.errors import BadHierarchyError, BadRootError, StaleVersionError, TUFError
 from notary.tuf.files import Root
 from notary.tuf.metadata import Metadata
 from notary.tuf.names import ROOT, SNAPSHOT, TIMESTAMP
@@ -50,6 +52,9 @@ _REMEMBERED_ROOTS = 1024 * 1024
 _LARGEST_ROOT = _REMEMBERED_ROOTS // 64
 
 _ATTEMPTS = 4
+
+_REFUSALS = (TUFError, DamagedFileError, UnstorableError, UnsignableError)
+"""What may be said because of what a collection holds."""
 
 
 class Publishing:
@@ -80,7 +85,8 @@ class Publishing:
         self._run_in_thread = run_in_thread
         self._max_version_step = max_version_step
         self._huge = DeferredLock()
-        self._roots: LRUCache[bytes, Root] = LRUCache(_REMEMBERED_ROOTS, _size_of)
+        self._states = States(store)
+        self._roots: LRUCache[str, Root] = LRUCache(_REMEMBERED_ROOTS, _size_of)
 
     async def publish(self, gun: str, content_type: str, body: BinaryIO) -> None:
         """Make an upload part of a collection, or change nothing.
@@ -100,64 +106,86 @@ class Publishing:
             async with self._huge:
                 await self._publish(gun, content_type, body, size)
 
+    async def delete(self, gun: str) -> None:
+        """Delete a collection, if it is there.
+
+        Raises:
+            StorageError: it cannot be deleted.
+        """
+        await self._store.delete(gun)
+        self._states.take(gun)
+
     async def _publish(self, gun: str, content_type: str, body: BinaryIO, size: int) -> None:
         upload = await self._run(size, read_upload, content_type, body)
-        for _ in range(_ATTEMPTS):
-            files, versions = await self._stored(gun, upload)
-            accepted, snapshot_draft = await self._run(
-                size + sum(len(file.data) for file in files.values()),
-                _judge,
-                gun,
-                upload,
-                files,
-                versions,
-                self._roots.get(files[ROOT].data) if ROOT in files else None,
-                utc_now(self._clock),
-                self._max_version_step,
-            )
-            self._remember(accepted.root)
-            signed = await self._sign(gun, accepted, snapshot_draft)
+        remembered = self._states.take(gun)
+        if remembered is not None and self._states.are_trusted and remembered.knows(upload):
             try:
-                await self._store.publish(gun, signed, versions.get(TIMESTAMP, 0))
-            except ConflictError as error:
-                self._log.debug("judging a publish to {gun} again: {error}", gun=gun, error=error)
-            except StorageError:
-                raise
-            except Exception as error:
-                raise APIError(UPDATING) from error
-            else:
-                timestamp = signed[-1]
-                tell(
-                    self._log,
-                    "updated {gun} to timestamp version {version}, checksum {checksum}",
-                    gun=gun,
-                    version=timestamp.version,
-                    checksum=timestamp.sha256,
-                )
+                if await self._attempt(gun, upload, size, remembered):
+                    self._states.was_right(True)
+                    return
+            except _REFUSALS as error:
+                self._log.debug("reading {gun} before it is refused: {error}", gun=gun, error=error)
+        for _ in range(_ATTEMPTS):
+            state = await self._states.read(gun, upload, needed_roles(upload))
+            if remembered is not None:
+                self._states.was_right(remembered.is_like(state))
+                remembered = None
+            if await self._attempt(gun, upload, size, state):
                 return
         raise StaleVersionError("others kept publishing to the same collection")
 
+    async def _attempt(
+        self, gun: str, upload: Mapping[str, Metadata], size: int, state: State
+    ) -> bool:
+        """Publish upon a state; return False, with nothing changed, if it does not hold any more.
+
+        Raises:
+            APIError, TUFError, StorageError, SignerError: as `publish`, going by that state.
+        """
+        root = self._roots.get(state.named[ROOT].sha256) if ROOT in state.named else None
+        roles = needed_roles(upload) - ({ROOT} if root else set())
+        files = await read_named(self._store, gun, state.named, roles, state.ahead)
+        accepted, snapshot_draft = await self._run(
+            size + state.snapshot_size + sum(len(file.data) for file in files.values()),
+            _judge,
+            gun,
+            upload,
+            files,
+            state,
+            root,
+            utc_now(self._clock),
+            self._max_version_step,
+        )
+        if accepted.root is not root:
+            self._remember(accepted.root)
+        signed = await self._sign(gun, accepted, snapshot_draft)
+        try:
+            *_, timestamp = await self._store.publish(gun, signed, state.timestamp)
+        except ConflictError as error:
+            self._log.debug("judging a publish to {gun} again: {error}", gun=gun, error=error)
+            return False
+        except StorageError:
+            raise
+        except Exception as error:
+            raise APIError(UPDATING) from error
+        named = accepted.named if snapshot_draft is None else snapshot_draft.named
+        self._states.remember(gun, state.after(signed, timestamp, named))
+        tell(
+            self._log,
+            "updated {gun} to timestamp version {version}, checksum {checksum}",
+            gun=gun,
+            version=timestamp.version,
+            checksum=timestamp.sha256,
+        )
+        return True
+
     def _remember(self, root: Root) -> None:
         if _size_of(root) <= _LARGEST_ROOT:
-            self._roots[root.metadata.data] = root
+            self._roots[sha256(root.metadata.data).hexdigest()] = root
 
     def _run(self, size: int, function: Callable[..., T], *args: object) -> Deferred[T]:
         run = self._run_in_thread if size >= BIG_UPLOAD else maybeDeferred
         return cast("Deferred[T]", run(function, *args))
-
-    async def _stored(
-        self, gun: str, upload: Iterable[str]
-    ) -> tuple[Mapping[str, StoredFile], Mapping[str, int]]:
-        roles = set(upload)
-        others = roles - {TIMESTAMP} | {SNAPSHOT}
-        needed = needed_roles(roles)
-        try:
-            newest = await self._store.newest_with_versions(gun, TIMESTAMP, others, needed)
-        except FileNotStoredError:
-            return {}, {}
-        head = await read_head(self._store, gun, newest.file, needed)
-        files = await read_files(self._store, gun, head, needed)
-        return files, {**newest.versions, TIMESTAMP: newest.file.version}
 
     async def _sign(
         self, gun: str, accepted: Accepted, snapshot_draft: Draft | None
@@ -194,17 +222,17 @@ def _judge(
     gun: str,
     upload: Mapping[str, Metadata],
     files: Mapping[str, StoredFile],
-    versions: Mapping[str, int],
+    state: State,
     root: Root | None,
     now: datetime,
     max_step: int,
 ) -> tuple[Accepted, Draft | None]:
     """Do all of a publish that takes long: what is parsed, verified or hashed may be big."""
-    read = {} if root is None else {ROOT: root.metadata}
-    stored = {
-        role: read.get(role) or read_stored(gun, file, _unread) for role, file in files.items()
-    }
-    accepted = judge(gun, upload, Stored(stored, versions, root), now, max_step)
+    read = {role: read_stored(gun, file, _unread) for role, file in files.items()}
+    if root is not None:
+        read[ROOT] = root.metadata
+    stored = Stored(read, state.named, state.versions, root)
+    accepted = judge(gun, upload, stored, now, max_step)
     return accepted, accepted.draft_snapshot(now)
 
 

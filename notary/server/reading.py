@@ -10,7 +10,7 @@ import attrs
 from notary.storage.interfaces import FileNotStoredError, IMetadataStore, StoredFile
 from notary.tuf.errors import TUFError
 from notary.tuf.files import Snapshot, Timestamp
-from notary.tuf.metadata import Metadata
+from notary.tuf.metadata import FileMeta, Metadata
 from notary.tuf.names import SNAPSHOT, TIMESTAMP
 
 T = TypeVar("T")
@@ -111,23 +111,43 @@ async def read_files(
     Raises:
         DamagedFileError: the snapshot names a file that is missing.
     """
-    named = head.snapshot.meta
-    checksums = {role: named[role].sha256 for role in roles if role in named and role != SNAPSHOT}
+    others = [role for role in roles if role != SNAPSHOT]
+    files = await read_named(store, gun, head.snapshot.meta, others, head.ahead)
+    return {**files, SNAPSHOT: head.snapshot_file} if SNAPSHOT in roles else files
+
+
+async def read_named(
+    store: IMetadataStore,
+    gun: str,
+    named: Mapping[str, FileMeta],
+    roles: Collection[str],
+    ahead: Mapping[str, StoredFile],
+) -> Mapping[str, StoredFile]:
+    """Return the files of some roles by role, as a snapshot names them.
+
+    Args:
+        store: where to look.
+        gun: the collection.
+        named: what its snapshot names, by role.
+        roles: which are wanted; those that it does not name are left out.
+        ahead: files that were read before, by role; those that it does not name are not used.
+
+    Raises:
+        DamagedFileError: the snapshot names a file that is missing.
+    """
+    checksums = {role: named[role].sha256 for role in roles if role in named}
     files = {
         role: file
-        for role, file in head.ahead.items()
+        for role, file in ahead.items()
         if role in checksums and file.sha256 == checksums[role]
     }
-    if SNAPSHOT in roles:
-        files[SNAPSHOT] = head.snapshot_file
     unknown = {role: checksums[role] for role in checksums.keys() - files.keys()}
     if unknown:
         files.update(await store.by_checksums(gun, unknown))
     missing = checksums.keys() - files.keys()
     if missing:
         raise DamagedFileError(
-            f"snapshot version {head.snapshot_file.version} of {gun!r} names files that are "
-            f"missing: {', '.join(sorted(missing))}"
+            f"the snapshot of {gun!r} names files that are missing: {', '.join(sorted(missing))}"
         )
     return files
 

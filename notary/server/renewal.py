@@ -112,7 +112,7 @@ class Renewal:
             version = head.snapshot_file.version
             contents = {ROOT: stored[ROOT].data}
             files += await self._sign(
-                gun, head, draft_snapshot(root, head.snapshot, version, contents, now)
+                gun, head, draft_snapshot(root, head.snapshot.meta, version, contents, now)
             )
         if files or renewal_due(TIMESTAMP, head.timestamp.metadata.expires, now):
             snapshot = files[0].data if files else head.snapshot_file.data
@@ -121,7 +121,7 @@ class Renewal:
         if not files or files[-1].role != TIMESTAMP:
             return head.timestamp_file
         try:
-            await self._store.publish(gun, files, head.timestamp_file.version)
+            await self._store.publish(gun, files, head.timestamp_file)
         except ConflictError:
             self._log.debug("the timestamp of {gun} was renewed by another server", gun=gun)
         return await self._store.newest(gun, TIMESTAMP)

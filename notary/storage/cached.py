@@ -173,7 +173,7 @@ class CachedMetadataStore:
         return self._store.by_version(gun, role, version)
 
     def publish(
-        self, gun: str, files: Sequence[NewFile], base: int
+        self, gun: str, files: Sequence[NewFile], base: StoredFile | None
     ) -> Deferred[Sequence[StoredFile]]:
         """See `IMetadataStore.publish`."""
         return self._store.publish(gun, files, base).addCallback(self._remember_all, gun)

@@ -194,7 +194,9 @@ class IMetadataStore(Interface):
                 it may add their newest files, which need not be the current ones.
         """
 
-    def publish(gun: str, files: Sequence[NewFile], base: int) -> Deferred[Sequence[StoredFile]]:
+    def publish(
+        gun: str, files: Sequence[NewFile], base: StoredFile | None
+    ) -> Deferred[Sequence[StoredFile]]:
         """Store the files of one publish, all of them or none.
 
         A new timestamp among them also adds one `UPDATE` to the changefeed.
@@ -202,13 +204,13 @@ class IMetadataStore(Interface):
         Args:
             gun: the collection.
             files: at most one per role.
-            base: the version of the collection's newest timestamp when it was read, 0 if it
-                had none.
+            base: the collection's newest timestamp when it was read, None if it had none.
 
         Fires with the files, as they are held now, once they are stored for good. Fails with
-        `ConflictError`, and stores nothing, if the newest timestamp is another one by now, or if
-        any of the roles already holds the given version or a newer one; with `UnstorableError`
-        if the store could not give back exactly these names, versions and bytes.
+        `ConflictError`, and stores nothing, if the newest timestamp is another one by now, be it
+        of the same version, or if any of the roles already holds the given version or a newer one;
+        with `UnstorableError` if the store could not give back exactly these names, versions and
+        bytes.
         """
 
     def delete(gun: str) -> Deferred[None]:

@@ -117,11 +117,14 @@ class MemoryMetadataStore:
         }
 
     @_as_deferred
-    def publish(self, gun: str, files: Sequence[NewFile], base: int) -> Sequence[StoredFile]:
+    def publish(
+        self, gun: str, files: Sequence[NewFile], base: StoredFile | None
+    ) -> Sequence[StoredFile]:
         """See `IMetadataStore.publish`."""
         refuse_unstorable(gun, files)
-        if max(self._versions(gun, TIMESTAMP), default=0) != base:
-            raise ConflictError(f"{gun} changed since version {base} of its timestamp")
+        newest = self._newest(gun, TIMESTAMP) if self._versions(gun, TIMESTAMP) else None
+        if _identity(newest) != _identity(base):
+            raise ConflictError(f"{gun} changed since its timestamp was read")
         for new in files:
             if max(self._versions(gun, new.role), default=-1) >= new.version:
                 raise ConflictError(f"{gun} has version {new.version} of role {new.role} or newer")
@@ -175,3 +178,7 @@ class MemoryMetadataStore:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(int(self._clock.seconds()), timezone.utc)
+
+
+def _identity(timestamp: StoredFile | None) -> tuple[int, str] | None:
+    return None if timestamp is None else (timestamp.version, timestamp.sha256)

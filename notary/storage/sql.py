@@ -79,7 +79,7 @@ class SQLMetadataStore(SQLStore):
         return self._query(reading.by_checksums_txn, gun, dict(checksums), frozenset(ahead))
 
     def publish(
-        self, gun: str, files: Sequence[NewFile], base: int
+        self, gun: str, files: Sequence[NewFile], base: StoredFile | None
     ) -> Deferred[Sequence[StoredFile]]:
         """See `IMetadataStore.publish`."""
         return self._threads.run(self._publish, gun, tuple(files), base, self._now())
@@ -97,7 +97,7 @@ class SQLMetadataStore(SQLStore):
         return self._query(reading.check_txn)
 
     def _publish(
-        self, gun: str, files: Sequence[NewFile], base: int, now: datetime
+        self, gun: str, files: Sequence[NewFile], base: StoredFile | None, now: datetime
     ) -> Sequence[StoredFile]:
         refuse_unstorable(gun, files)
         runs = 0

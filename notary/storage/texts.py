@@ -32,19 +32,26 @@ def run(connection: Connection, statement: Any, values: Mapping[str, Any]) -> Cu
     return connection.exec_driver_sql(text.sql, text.parameters(values))
 
 
-def add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_rows(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    common: Mapping[str, Any],
+) -> None:
     """Add rows, as many as a statement may have.
 
     Args:
         connection: to the database.
         table: gets them.
         rows: values by the names of columns, which are the same in each.
+        common: values of other columns that all rows have; drivers are handed them once.
     """
     if connection.dialect.name == "sqlite":
-        connection.execute(insert(table), rows)
+        connection.execute(insert(table), [{**common, **row} for row in rows])
         return
     values = {f"{name}_{at}": value for at, row in enumerate(rows) for name, value in row.items()}
-    run(connection, _adding(table, tuple(rows[0]), len(rows)), values)
+    values.update((f"{name}_of_all", value) for name, value in common.items())
+    run(connection, _adding(table, tuple(rows[0]), tuple(common), len(rows)), values)
 
 
 @attrs.frozen
@@ -76,9 +83,10 @@ def text_of(statement: Any, dialect: Dialect) -> Text:
 
 
 @lru_cache(_REMEMBERED)
-def _adding(table: Table, columns: Sequence[str], count: int) -> Any:
+def _adding(table: Table, columns: Sequence[str], common: Sequence[str], count: int) -> Any:
+    of_all = {name: bindparam(f"{name}_of_all", type_=table.c[name].type) for name in common}
     rows = [
         {name: bindparam(f"{name}_{at}", type_=table.c[name].type) for name in columns}
         for at in range(count)
     ]
-    return insert(table).values(rows)
+    return insert(table).values([{**of_all, **row} for row in rows])

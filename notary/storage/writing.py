@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Executable,
     Integer,
+    String,
     and_,
     bindparam,
     delete,
+    literal_column,
     or_,
     select,
     text,
@@ -24,11 +28,12 @@ from notary.storage.interfaces import (
     UPDATE,
     ConflictError,
     NewFile,
+    StoredFile,
     UnstorableError,
 )
 from notary.storage.reading import batches
 from notary.storage.schema import changefeed, tuf_files
-from notary.storage.sql_common import is_named, names
+from notary.storage.sql_common import exactly, is_named, names
 from notary.storage.texts import add_rows, run
 from notary.tuf.names import TIMESTAMP
 
@@ -41,6 +46,8 @@ _MOST_AT_ONCE = 16_000_000
 _OTHER_COLUMNS = 8192
 """Bytes that bound what else is in the statement of one file."""
 
+_TIMESTAMP: ColumnElement[Any] = literal_column(f"'{TIMESTAMP}'", String())
+
 _REMEMBERED = 128
 """Statements of one kind that are kept."""
 
@@ -48,7 +55,11 @@ _DELETE = delete(tuf_files).where(is_named(tuf_files.c.gun, "gun"))
 
 
 def publish_txn(
-    connection: Connection, gun: str, files: Sequence[NewFile], base: int, now: datetime
+    connection: Connection,
+    gun: str,
+    files: Sequence[NewFile],
+    base: StoredFile | None,
+    now: datetime,
 ) -> None:
     """See `IMetadataStore.publish`.
 
@@ -56,9 +67,11 @@ def publish_txn(
     timestamp and adds the next version of it. If there is a timestamp, its row is locked, so the
     racers pass one by one, and those that come later find a newer timestamp (a locking read sees
     what was committed last, whatever the isolation level). If there is none, all of them insert
-    the same version, and the unique key lets one through. The lock also keeps a deletion out:
-    the collection that was built upon is there as a whole until this transaction ends. With gap
-    locks (REPEATABLE READ and SERIALIZABLE) racers may deadlock; all but one are then run again.
+    the same version, and the unique key lets one through. A collection that was deleted and made
+    again may have come to the same version, so checksums are compared as well. The lock also keeps
+    a deletion out: the collection that was built upon is there as a whole until this transaction
+    ends. With gap locks (REPEATABLE READ and SERIALIZABLE) racers may deadlock; all but one are
+    then run again.
     """
     _lock_base(connection, gun, files, base)
     size = _statement_size(connection, files)
@@ -66,9 +79,6 @@ def publish_txn(
         for batch in _statements(files, size):
             rows = [
                 {
-                    "created_at": now,
-                    "updated_at": now,
-                    "gun": gun,
                     "role": file.role,
                     "version": file.version,
                     "data": file.data,
@@ -76,7 +86,8 @@ def publish_txn(
                 }
                 for file in batch
             ]
-            add_rows(connection, tuf_files, rows)
+            common = {"created_at": now, "updated_at": now, "gun": gun}
+            add_rows(connection, tuf_files, rows, common)
     except IntegrityError as error:
         raise ConflictError(f"{gun} changed while it was published to") from error
     for file in files:
@@ -99,38 +110,49 @@ def delete_txn(connection: Connection, gun: str, now: datetime) -> None:
         _add_change(connection, gun, 0, None, DELETION, now)
 
 
-def _lock_base(connection: Connection, gun: str, files: Sequence[NewFile], base: int) -> None:
+def _lock_base(
+    connection: Connection, gun: str, files: Sequence[NewFile], base: StoredFile | None
+) -> None:
     """Lock the timestamp built upon, and raise `ConflictError` if anything is in the way."""
+    version, checksum = (0, "") if base is None else (base.version, base.sha256)
     refused_from = {file.role: file.version for file in files}
-    if refused_from.get(TIMESTAMP, base + 1) <= base:
-        raise ConflictError(f"{gun} has version {base} of its timestamp already")
-    refused_from[TIMESTAMP] = base
-    in_the_way: list[tuple[str, int]] = []
-    for batch in batches(tuple(refused_from)):
+    if refused_from.pop(TIMESTAMP, version + 1) <= version:
+        raise ConflictError(f"{gun} has version {version} of its timestamp already")
+    values = {**names(gun=gun), "base_version": version, "base_checksum": checksum}
+    for batch in list(batches(tuple(refused_from))) or [()]:
         versions = {f"version{number}": refused_from[role] for number, role in enumerate(batch)}
-        locking = run(connection, _lock_from(batch), {**names(gun=gun), **versions})
-        in_the_way += [(row.role, row.version) for row in locking]
-    if in_the_way != ([(TIMESTAMP, base)] if base else []):
-        raise ConflictError(
-            f"{gun} changed since version {base} of its timestamp, or has these versions already"
-        )
+        found = run(connection, _lock_from(batch), {**values, **versions}).scalars().all()
+        if found != ([] if base is None else [True]):
+            raise ConflictError(
+                f"{gun} changed since version {version} of its timestamp, or has these versions "
+                "already"
+            )
 
 
 @lru_cache(_REMEMBERED)
 def _lock_from(roles: Sequence[str]) -> Executable:
-    """Lock the files of some roles from given versions on."""
+    """Lock timestamps from the base on, and the files of other roles from given versions on.
+
+    Tells of each whether it is the base. PyMySQL takes time for each column of an answer and for
+    each parameter, so there are no more than it needs.
+    """
+    is_timestamp = exactly(tuf_files.c.role, _TIMESTAMP, _TIMESTAMP)
+    version = bindparam("base_version", type_=Integer())
+    checksum = bindparam("base_checksum", type_=String())
+    is_base = and_(is_timestamp, tuf_files.c.version == version, tuf_files.c.sha256 == checksum)
     return (
-        select(tuf_files.c.role, tuf_files.c.version)
+        select(is_base.label("is_base"))
         .where(
             is_named(tuf_files.c.gun, "gun"),
             or_(
+                and_(is_timestamp, tuf_files.c.version >= version),
                 *(
                     and_(
                         tuf_files.c.role == role,
                         tuf_files.c.version >= bindparam(f"version{number}", type_=Integer()),
                     )
                     for number, role in enumerate(roles)
-                )
+                ),
             ),
         )
         .with_for_update()
@@ -194,4 +216,4 @@ def _add_change(
         "sha256": checksum,
         "category": category,
     }
-    add_rows(connection, changefeed, [change])
+    add_rows(connection, changefeed, [change], {})

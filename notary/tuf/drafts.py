@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from notary.tuf.canonical import encode
-from notary.tuf.files import FILE_TYPES, RoleKeys, Root, Snapshot
+from notary.tuf.files import FILE_TYPES, RoleKeys, Root
 from notary.tuf.keys import PublicKey
 from notary.tuf.metadata import FileMeta, Signature, assemble, check_signatures
 from notary.tuf.names import SNAPSHOT, TIMESTAMP, is_role
@@ -32,12 +32,14 @@ class Draft:
     Attributes:
         role: ``snapshot`` or ``timestamp``.
         version: of the file.
+        named: the files that it names, by role.
         payload: the bytes to be signed, in canonical form.
         signers: the keys that may sign, and how many of them have to.
     """
 
     role: str
     version: int
+    named: Mapping[str, FileMeta]
     payload: bytes = attrs.field(repr=False)
     signers: RoleKeys
 
@@ -57,7 +59,7 @@ class Draft:
 
 def draft_snapshot(
     root: Root,
-    previous: Snapshot | None,
+    previous: Mapping[str, FileMeta],
     previous_version: int,
     files: Mapping[str, bytes],
     now: datetime,
@@ -66,13 +68,12 @@ def draft_snapshot(
 
     Args:
         root: says who may sign it.
-        previous: the snapshot so far, whose entries are kept, or None for the first.
+        previous: what the snapshot so far names, by role, which is kept.
         previous_version: the highest version there has been, 0 if there is none.
         files: the bytes of the files that are new or may have changed, by role.
         now: the time it is made at.
     """
-    meta = {} if previous is None else dict(previous.meta)
-    meta.update((role, FileMeta.of(data)) for role, data in files.items())
+    meta = {**previous, **{role: FileMeta.of(data) for role, data in files.items()}}
     known = {role: entry for role, entry in meta.items() if is_role(role)}
     return _draft(root, SNAPSHOT, previous_version + 1, known, now)
 
@@ -117,4 +118,4 @@ def _draft(
         "meta": {name: entry.to_json() for name, entry in meta.items()},
         "version": version,
     }
-    return Draft(role, version, encode(signed), root.roles[role])
+    return Draft(role, version, meta, encode(signed), root.roles[role])

@@ -18,7 +18,7 @@ from notary.tuf.errors import (
     ValidationError,
 )
 from notary.tuf.files import RoleKeys, Root, Snapshot, Targets
-from notary.tuf.metadata import Metadata
+from notary.tuf.metadata import FileMeta, Metadata
 from notary.tuf.names import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, ancestors, parent
 from notary.tuf.trust import verify_root
 
@@ -29,12 +29,14 @@ class Stored:
 
     Attributes:
         files: its current files by role, as far as `needed_roles` asks for them.
+        named: how its snapshot names its files, by role.
         versions: the newest version of the uploaded roles, of the snapshot and of the timestamp;
             absent if there is none.
         root: its root, if that has been read before; it need not be read again.
     """
 
     files: Mapping[str, Metadata] = attrs.field(factory=dict)
+    named: Mapping[str, FileMeta] = attrs.field(factory=dict)
     versions: Mapping[str, int] = attrs.field(factory=dict)
     root: Root | None = None
 
@@ -47,26 +49,27 @@ class Accepted:
         files: the uploaded files to be stored, by role. An uploaded timestamp is not among them:
             the service makes its own.
         root: the root that holds from now on.
+        named: what the uploaded snapshot names, by role; nothing if there is none.
     """
 
     files: Mapping[str, Metadata]
     root: Root
-    _named: Mapping[str, Metadata]
+    named: Mapping[str, FileMeta]
+    _read: Mapping[str, Metadata]
     _stored: Stored
 
     def draft_snapshot(self, now: datetime) -> drafts.Draft | None:
-        """Draft the snapshot, or return None if the client made it.
-
-        Raises:
-            ValidationError: the stored snapshot cannot be read.
-        """
+        """Draft the snapshot, or return None if the client made it."""
         if SNAPSHOT in self.files:
             return None
-        previous = self._stored.files.get(SNAPSHOT)
-        read = None if previous is None else _stored_snapshot(previous)
-        named = {role: metadata.data for role, metadata in self._named.items()}
+        named = self._stored.named
+        new = {
+            role: metadata.data
+            for role, metadata in self._read.items()
+            if role in self.files or role not in named
+        }
         version = self._stored.versions.get(SNAPSHOT, 0)
-        return drafts.draft_snapshot(self.root, read, version, named, now)
+        return drafts.draft_snapshot(self.root, named, version, new, now)
 
     def draft_timestamp(self, snapshot: bytes, now: datetime) -> drafts.Draft:
         """Draft the timestamp over the snapshot's bytes."""
@@ -78,7 +81,7 @@ def needed_roles(uploaded: Iterable[str]) -> frozenset[str]:
     """Return the roles whose stored files `judge` has to be given, where they exist."""
     roles = set(uploaded)
     above = {role for name in roles if _is_targets(name) for role in ancestors(name)}
-    return frozenset({ROOT, SNAPSHOT} | (above - roles))
+    return frozenset({ROOT} | (above - roles))
 
 
 def judge(
@@ -114,7 +117,7 @@ def judge(
     if snapshot is not None:
         publish.check_unnamed(snapshot, named)
     files = {role: metadata for role, metadata in upload.items() if role != TIMESTAMP}
-    return Accepted(files, root, named, stored)
+    return Accepted(files, root, {} if snapshot is None else snapshot.meta, named, stored)
 
 
 @attrs.frozen
@@ -201,10 +204,7 @@ class _Publish:
 
         The file could not be read, or would go back to an older one.
         """
-        stored: dict[str, str] = {}
-        if SNAPSHOT in self.stored.files:
-            meta = _stored_snapshot(self.stored.files[SNAPSHOT]).meta
-            stored = {role: entry.sha256 for role, entry in meta.items()}
+        stored = {role: entry.sha256 for role, entry in self.stored.named.items()}
         for role, entry in snapshot.meta.items():
             if role not in named and stored.get(role) != entry.sha256:
                 raise BadSnapshotError(
@@ -218,13 +218,6 @@ class _Publish:
             raise InvalidMetadataError(
                 f"version {metadata.version} is more than {self.max_step} ahead of {stored}"
             )
-
-
-def _stored_snapshot(metadata: Metadata) -> Snapshot:
-    try:
-        return Snapshot.read(metadata)
-    except InvalidMetadataError as error:
-        raise ValidationError(f"the stored snapshot: {error}") from error
 
 
 def _load(role: str, metadata: Metadata, root: Root, loaded: Mapping[str, Targets]) -> Targets:

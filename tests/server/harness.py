@@ -265,6 +265,10 @@ class Service:
             threads,
         )
 
+    def beside(self) -> Service:
+        """Another server that has the same database and the same signer."""
+        return Service.make(make_store=lambda _clock: self.store.inner, keys=self.keys)
+
     def metrics_text(self) -> str:
         """The metrics as a scrape sees them."""
         return generate_latest(self.watching.registry).decode()

@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from notary.server.changefeed import DEFAULT_RECORDS, MAX_RECORDS
-from notary.storage.interfaces import Change, NewFile
+from notary.storage.interfaces import Change, NewFile, StoredFile
 from notary.tuf.times import parse_time
 from tests.server.harness import GUN, Service, result_of
 
@@ -19,9 +19,10 @@ CHANGES = 1200
 
 
 def fill(service: Service, count: int, gun: str = GUN) -> None:
+    base: StoredFile | None = None
     for version in range(1, count + 1):
         file = NewFile("timestamp", version, b"%d" % version)
-        result_of(service.store.publish(gun, [file], version - 1))
+        [base] = result_of(service.store.publish(gun, [file], base))
 
 
 @pytest.fixture(scope="module")

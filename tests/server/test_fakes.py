@@ -28,7 +28,7 @@ def test_is_away_as_a_whole(service: Service) -> None:
         store.by_checksum(GUN, "root", ""),
         store.many_by_checksum([(GUN, "root", "")]),
         store.by_checksums(GUN, {"root": ""}),
-        store.publish(GUN, [], 0),
+        store.publish(GUN, [], None),
         store.delete(GUN),
         store.changes(None, None, 1),
         store.check(),

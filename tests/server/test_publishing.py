@@ -217,7 +217,7 @@ def overtake(service: Service) -> None:
     file["signed"]["version"] += 1
     version = file["signed"]["version"]
     next_one = NewFile("timestamp", version, json.dumps(file).encode())
-    result_of(service.store.inner.publish(GUN, [next_one], newest.version))
+    result_of(service.store.inner.publish(GUN, [next_one], newest))
 
 
 @pytest.mark.parametrize(("times", "status"), [(1, 200), (3, 200), (4, 400)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from hashlib import sha256
 
@@ -84,10 +85,16 @@ def test_an_unknown_file_is_not_there(service: Service, path: str) -> None:
     assert service.get(base() + path).error["code"] == "METADATA_NOT_FOUND"
 
 
+def add(service: Service, files: Sequence[NewFile]) -> None:
+    """Store files that no snapshot names."""
+    newest = result_of(service.store.newest(GUN, "timestamp"))
+    result_of(service.store.publish(GUN, files, newest))
+
+
 def test_finds_files_by_the_checksums_in_the_snapshot(service: Service) -> None:
     """A targets file that no snapshot names, however new, is not current."""
     collection = service.published()
-    result_of(service.store.publish(GUN, [NewFile("targets", 9, collection.targets(9))], 1))
+    add(service, [NewFile("targets", 9, collection.targets(9))])
     assert service.version("targets") == 1
     assert service.get(f"{base()}9.targets.json").status == 200
 
@@ -95,7 +102,7 @@ def test_finds_files_by_the_checksums_in_the_snapshot(service: Service) -> None:
 def test_finds_the_snapshot_by_the_checksum_in_the_timestamp(service: Service) -> None:
     service.published()
     stray = service.get(f"{base()}snapshot.json").body.replace(b'"version":1', b'"version":7')
-    result_of(service.store.publish(GUN, [NewFile("snapshot", 7, stray)], 1))
+    add(service, [NewFile("snapshot", 7, stray)])
     assert service.version("snapshot") == 1
 
 
@@ -109,7 +116,7 @@ def test_asks_twice_for_a_current_file(service: Service, role: str) -> None:
 
 def test_a_file_that_was_read_ahead_is_not_served_if_another_is_current(service: Service) -> None:
     collection = service.published()
-    result_of(service.store.publish(GUN, [NewFile("targets", 9, collection.targets(9))], 1))
+    add(service, [NewFile("targets", 9, collection.targets(9))])
     service.store.asked.clear()
     file = result_of(Deferred.fromCoroutine(read_current(service.store, GUN, "targets")))
     assert file.version == 1
@@ -118,7 +125,7 @@ def test_a_file_that_was_read_ahead_is_not_served_if_another_is_current(service:
 
 def test_a_file_of_no_snapshot_is_not_served_though_it_was_read_ahead(service: Service) -> None:
     service.published()
-    result_of(service.store.publish(GUN, [NewFile("targets/a", 1, b"{}")], 1))
+    add(service, [NewFile("targets/a", 1, b"{}")])
     with pytest.raises(FileNotStoredError, match=r"has no role targets/a"):
         result_of(Deferred.fromCoroutine(read_current(service.store, GUN, "targets/a")))
 
@@ -168,16 +175,16 @@ def test_a_missing_file_is_an_error_of_the_server(service: Service, role: str) -
         answer = service.get(f"{base()}{role}.json")
     assert answer.error["code"] == "UNKNOWN"
     assert any(
-        f"snapshot version 1 of '{GUN}' names files that are missing: {role}" in line
-        for line in lines
+        f"the snapshot of '{GUN}' names files that are missing: {role}" in line for line in lines
     )
 
 
 def test_a_damaged_root_is_an_error_for_a_publish(service: Service) -> None:
     collection = service.published()
-    service.store.replaced["root"] = b"nothing"
+    other = service.beside()
+    other.store.replaced["root"] = b"nothing"
     with log_lines() as lines:
-        answer = service.publish({"targets": collection.targets(2)})
+        answer = other.publish({"targets": collection.targets(2)})
     assert answer.error["code"] == "UNKNOWN"
     assert any(f"stored root version 1 of '{GUN}' is damaged" in line for line in lines)
 

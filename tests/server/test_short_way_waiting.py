@@ -100,12 +100,12 @@ class TestWaiting:
         assert [answer.status for answer in connection.answers()] == [200, 404]
 
     def test_what_was_found_out_is_not_asked_again(self, service: Service, held: Held) -> None:
-        collection_files = result_of(service.store.inner.newest(GUN, "timestamp"))
-        changed = collection_files.data.replace(b'"version":1', b'"version":2')
+        stored = result_of(service.store.inner.newest(GUN, "timestamp"))
+        changed = stored.data.replace(b'"version":1', b'"version":2')
         connection = service.connect()
         connection.request("GET", CURRENT)
         files = [NewFile("timestamp", 2, changed)]
-        result_of(service.store.inner.publish(GUN, files, 1))
+        result_of(service.store.inner.publish(GUN, files, stored))
         held.let_go()
         assert held.waiting == []
         assert connection.answer.body == changed

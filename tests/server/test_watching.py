@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any, cast
 
 import pytest
@@ -12,11 +13,17 @@ from notary.server.api import API
 from notary.server.metrics import OPERATIONS, ServerMetrics
 from notary.signing.interfaces import SignerUnavailableError
 from notary.signing.local import LocalSigner
-from notary.storage.interfaces import ConflictError, FileNotStoredError, StoreUnavailableError
+from notary.storage.interfaces import (
+    ConflictError,
+    FileNotStoredError,
+    NewFile,
+    StoreUnavailableError,
+)
 from notary.storage.memory import MemoryMetadataStore
 from tests.server.harness import GUN, Service, base, result_of
 from tests.support.fakes import SwitchedSigner, SwitchedStore
 
+NEVER_PUBLISHED = NewFile("timestamp", 3, b"").stored_at(datetime.now(timezone.utc))
 DAY = 24 * 3600
 LIFE = "notary_server_served_metadata_life_seconds"
 
@@ -144,7 +151,7 @@ class TestCalls:
         with pytest.raises(FileNotStoredError):
             result_of(store.newest("a", "root"))
         with pytest.raises(ConflictError):
-            result_of(store.publish("a", [], 3))
+            result_of(store.publish("a", [], NEVER_PUBLISHED))
         result_of(store.changes(None, None, 1))
         inner.go_away()
         with pytest.raises(StoreUnavailableError):

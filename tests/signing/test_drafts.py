@@ -28,7 +28,7 @@ UNREADABLE = PublicKey("ecdsa-x509", b"nothing")
 
 def draft(*keys: PublicKey, threshold: int = 1) -> Draft:
     by_id: Mapping[str, Any] = {key.key_id: key for key in keys}
-    return Draft("timestamp", 1, PAYLOAD, RoleKeys(by_id, threshold))
+    return Draft("timestamp", 1, {}, PAYLOAD, RoleKeys(by_id, threshold))
 
 
 async def make_keys(signer: ISigner, count: int) -> list[PublicKey]:

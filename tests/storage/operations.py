@@ -14,6 +14,7 @@ import attrs
 from sqlalchemy import Engine
 from twisted.internet.defer import Deferred, maybeDeferred
 
+from notary.server.states import SURE_AFTER
 from notary.signing.local import LocalSigner
 from notary.storage.cached import CachedMetadataStore
 from notary.storage.interfaces import IMetadataStore, NewFile
@@ -167,6 +168,15 @@ def _publishing(*roles: str, warm: bool = True, size: int = 0) -> Operation:
     return prepare
 
 
+def _publishing_on(daemons: Daemons) -> Callable[[], object]:
+    """A publish by a server whose publishes nobody else has come between for long."""
+    daemons.published()
+    for version in range(2, SURE_AFTER + 2):
+        daemons.publish({"targets": daemons.collection.targets(version)})
+    files = {"targets": daemons.collection.targets(SURE_AFTER + 2)}
+    return lambda: daemons.publish(files)
+
+
 def _first_publish(daemons: Daemons) -> Callable[[], object]:
     daemons.gun = daemons.new_gun()
     files = daemons.server.collection(daemons.gun).first()
@@ -177,7 +187,7 @@ def _publish_again(daemons: Daemons) -> Callable[[], object]:
     """What is asked after a commit whose confirmation was lost."""
     files = [NewFile(role, 1, role.encode()) for role in ("root", "targets", "timestamp")]
     gun = daemons.new_gun()
-    result_of(daemons.server.store.publish(gun, files, 0))
+    result_of(daemons.server.store.publish(gun, files, None))
     return lambda: run_query(daemons.engine, lambda c: holds_all_txn(c, gun, files))
 
 
@@ -283,6 +293,7 @@ OPERATIONS: dict[str, Operation] = {
     "publish root and targets, warm": _publishing("root", "targets"),
     "publish delegation, warm": _publishing(DELEGATION),
     "publish delegation, cold": _publishing(DELEGATION, warm=False),
+    "publish targets, state remembered": _publishing_on,
     "publish big targets, warm": _publishing("targets", size=BIG_FILE),
     "publish once more": _publish_again,
     "delete": _delete,

@@ -475,7 +475,7 @@ class TestWithoutTheRightToChangeTables:
         found_by = await store.by_checksums(old["gun"], {old["role"]: checksum})
         assert found_by == {old["role"]: found}
 
-        await store.publish("a", [NewFile("timestamp", 1, b"data")], 0)
+        await store.publish("a", [NewFile("timestamp", 1, b"data")], None)
         await store.delete("a")
         changes = await store.changes("a", None, 9)
         assert [(c.version, c.category) for c in changes] == [(1, "update"), (0, "deletion")]

@@ -225,10 +225,10 @@ class TestTablesOfTheGoServer:
         self, mariadb_engine: Engine, threads: WorkerThreads, clock: Clock
     ) -> None:
         store = SQLMetadataStore(mariadb_engine, threads, clock)
-        await store.publish("host/app", [NewFile("timestamp", 1, b"lower")], 0)
+        await store.publish("host/app", [NewFile("timestamp", 1, b"lower")], None)
         with pytest.raises(ConflictError):
-            await store.publish("host/APP", [NewFile("timestamp", 1, b"upper")], 0)
-        await store.publish("host/APP", [NewFile("timestamp", 2, b"upper")], 0)
+            await store.publish("host/APP", [NewFile("timestamp", 1, b"upper")], None)
+        await store.publish("host/APP", [NewFile("timestamp", 2, b"upper")], None)
         assert (await store.newest("host/app", "timestamp")).data == b"lower"
         assert await newest_versions(store, "host/APP", ["timestamp"]) == {"timestamp": 2}
         await store.delete("host/APP")
@@ -241,7 +241,7 @@ class TestTablesOfTheGoServer:
     ) -> None:
         store = SQLMetadataStore(mariadb_engine, threads, clock)
         with pytest.raises(UnstorableError, match="collations"):
-            await store.publish("host/\U0001f433", [NewFile("timestamp", 1, b"")], 0)
+            await store.publish("host/\U0001f433", [NewFile("timestamp", 1, b"")], None)
         with pytest.raises(UnstorableError, match="collations"):
             await store.newest("host/\U0001f433", "timestamp")
 
@@ -255,6 +255,6 @@ class TestTablesOfTheGoServer:
         clock: Clock,
     ) -> None:
         store = SQLMetadataStore(mariadb_engine, threads, clock)
-        await store.publish("host/app", [NewFile("timestamp", 1, b"")], 0)
+        await store.publish("host/app", [NewFile("timestamp", 1, b"")], None)
         mariadb.execute(f"UPDATE {database.name}.tuf_files SET created_at = NULL")
         assert (await store.newest("host/app", "timestamp")).created_at.timestamp() == 0

@@ -48,7 +48,7 @@ def store(behind: CountingStore, clock: Clock) -> CachedMetadataStore:
 @pytest_twisted.ensureDeferred
 async def test_a_file_is_asked_for_once(store: CachedMetadataStore, behind: CountingStore) -> None:
     root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
-    await behind.publish(GUN, [root, targets], 0)
+    await behind.publish(GUN, [root, targets], None)
     first = await store.by_checksum(GUN, "root", root.sha256)
     assert await store.by_checksum(GUN, "root", root.sha256) == first
     assert behind.asked == 1
@@ -62,7 +62,7 @@ async def test_a_file_is_asked_for_once(store: CachedMetadataStore, behind: Coun
 @pytest_twisted.ensureDeferred
 async def test_what_is_published_is_kept(store: CachedMetadataStore, behind: CountingStore) -> None:
     root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
-    await store.publish(GUN, [root, targets], 0)
+    await store.publish(GUN, [root, targets], None)
     for file in (root, targets):
         kept = await store.by_checksum(GUN, file.role, file.sha256)
         assert kept == await behind.newest(GUN, file.role)
@@ -74,7 +74,7 @@ async def test_what_was_read_ahead_is_kept_too(
     store: CachedMetadataStore, behind: CountingStore
 ) -> None:
     root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
-    await behind.publish(GUN, [root, targets], 0)
+    await behind.publish(GUN, [root, targets], None)
     first = await store.by_checksums(GUN, {"root": root.sha256}, ["targets"])
     assert set(first) == {"root", "targets"}
     assert await store.by_checksum(GUN, "targets", targets.sha256) == first["targets"]
@@ -86,7 +86,7 @@ async def test_nothing_is_read_ahead_of_what_is_known(
     store: CachedMetadataStore, behind: CountingStore
 ) -> None:
     root, targets = NewFile("root", 1, b"r"), NewFile("targets", 1, b"t")
-    await behind.publish(GUN, [root, targets], 0)
+    await behind.publish(GUN, [root, targets], None)
     first = await store.by_checksum(GUN, "root", root.sha256)
     assert await store.by_checksums(GUN, {"root": root.sha256}, ["targets"]) == {"root": first}
     assert behind.asked == 1
@@ -97,8 +97,8 @@ async def test_a_newer_file_is_no_substitute_for_a_known_one(
     store: CachedMetadataStore, behind: CountingStore
 ) -> None:
     old, new, other = NewFile("root", 1, b"1"), NewFile("root", 2, b"2"), NewFile("targets", 1, b"")
-    await store.publish(GUN, [old, other], 0)
-    await store.publish(GUN, [new], 0)
+    await store.publish(GUN, [old, other], None)
+    await store.publish(GUN, [new], None)
     first = await store.by_checksum(GUN, "root", old.sha256)
     wanted = {"root": old.sha256, "targets": other.sha256}
     assert (await store.by_checksums(GUN, wanted, ["root"]))["root"] == first
@@ -109,7 +109,7 @@ async def test_names_and_roles_are_kept_apart(
     store: CachedMetadataStore, behind: CountingStore
 ) -> None:
     file = NewFile("root", 1, b"same bytes")
-    await store.publish(GUN, [file], 0)
+    await store.publish(GUN, [file], None)
     await store.by_checksum(GUN, "root", file.sha256)
     for gun, role in [(GUN, "targets"), (f"{GUN}/sub", "root")]:
         with pytest.raises(FileNotStoredError):
@@ -122,7 +122,7 @@ async def test_a_deleted_collection_is_forgotten_and_no_other(
 ) -> None:
     file = NewFile("root", 1, b"r")
     for gun in (GUN, f"{GUN}/sub"):
-        await store.publish(gun, [file], 0)
+        await store.publish(gun, [file], None)
         await store.by_checksum(gun, "root", file.sha256)
     await store.delete(GUN)
     with pytest.raises(FileNotStoredError):
@@ -137,7 +137,7 @@ async def test_what_is_too_large_is_not_kept(
     store: CachedMetadataStore, behind: CountingStore
 ) -> None:
     large = NewFile("root", 1, b"x" * (MAX_BYTES // 8))
-    await store.publish(GUN, [large], 0)
+    await store.publish(GUN, [large], None)
     for _ in range(2):
         assert (await store.by_checksum(GUN, "root", large.sha256)).data == large.data
     assert behind.asked == 2
@@ -150,7 +150,7 @@ async def test_the_least_recently_used_goes_first(
     size = MAX_BYTES // 10
     files = [NewFile("root", n, bytes([n]) * size) for n in range(1, 13)]
     for file in files:
-        await store.publish(GUN, [file], 0)
+        await store.publish(GUN, [file], None)
         await store.by_checksum(GUN, "root", file.sha256)
     asked = behind.asked
     await store.by_checksum(GUN, "root", files[-1].sha256)
@@ -164,7 +164,7 @@ async def test_counts_what_it_finds_and_drops(
     store: CachedMetadataStore, behind: CountingStore
 ) -> None:
     files = [NewFile(f"targets/{number}", 1, bytes([number]) * 8_000) for number in range(9)]
-    await behind.publish(GUN, files, 0)
+    await behind.publish(GUN, files, None)
     for file in files:
         await store.by_checksum(GUN, file.role, file.sha256)
     assert (store.hits, store.misses, store.evictions, store.files_held) == (0, 9, 1, 8)
@@ -182,7 +182,7 @@ async def test_that_there_is_no_file_is_not_remembered(
     for _ in range(2):
         with pytest.raises(FileNotStoredError, match=f"{GUN}.*root.*{file.sha256}"):
             await store.by_checksum(GUN, "root", file.sha256)
-    await behind.publish(GUN, [file], 0)
+    await behind.publish(GUN, [file], None)
     assert (await store.by_checksum(GUN, "root", file.sha256)).data == b"r"
 
 
@@ -190,7 +190,7 @@ async def test_that_there_is_no_file_is_not_remembered(
 async def test_files_that_are_asked_for_together_come_together(clock: Clock) -> None:
     store = CachedMetadataStore(behind := Slow(clock), MAX_BYTES, clock)
     files = [NewFile(f"targets/{number}", 1, bytes([number])) for number in range(20)]
-    await behind.publish(GUN, files, 0)
+    await behind.publish(GUN, files, None)
     asked = [store.by_checksum(GUN, file.role, file.sha256) for file in (*files, files[3])]
     for _ in range(3):
         behind.waiting.pop().callback(None)

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock, deferLater
 
 from notary.storage.cached import CachedMetadataStore
-from notary.storage.interfaces import FileNotStoredError, NewFile
+from notary.storage.interfaces import FileNotStoredError, NewFile, StoredFile
 from notary.storage.sql import SQLMetadataStore
 from notary.storage.threads import WorkerThreads
 from tests.storage.conftest import CACHED_BYTES
@@ -66,14 +66,16 @@ class Hammer:
 
     async def publish(self, gun: str) -> None:
         number = 0
+        base: StoredFile | None = None
         for generation in range(2):
             for version in range(1, VERSIONS + 1):
                 number += 1
                 file = NewFile("timestamp", version, f"{gun} {generation} {version}".encode())
-                await self._servers[number % 2].publish(gun, [file], version - 1)
+                [base] = await self._servers[number % 2].publish(gun, [file], base)
                 self.acknowledged[gun] = generation, version
             if generation == 0:
                 await self._servers[number % 2].delete(gun)
+                base = None
                 self.acknowledged[gun] = 1, 0
         self.publishing -= 1
 

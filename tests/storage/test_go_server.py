@@ -63,7 +63,7 @@ async def test_share_a_database(
         assert (change.version, change.sha256) == (stored.version, stored.sha256)
 
         ours = NewFile("timestamp", stored.version + 1, b"ours")
-        await store.publish(GUN, [ours], stored.version)
+        await store.publish(GUN, [ours], stored)
         assert await deferToThread(read, server, f"{ours.version}.timestamp.json") == b"ours"
 
         await store.delete(GUN)

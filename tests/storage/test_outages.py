@@ -24,6 +24,7 @@ from notary.storage.engines import create_engine_for
 from notary.storage.interfaces import (
     DatabaseUnreachableError,
     NewFile,
+    StoredFile,
     StoreUnavailableError,
 )
 from notary.storage.schema import changefeed, tuf_files
@@ -235,12 +236,13 @@ class TestEachOthersWay:
 
         async def publish_and_delete(gun: str) -> None:
             for _ in range(5):
+                base: StoredFile | None = None
                 for version in (1, 2, 3):
                     files = [
                         NewFile(role, version, f"{gun} {role} {version}".encode())
                         for role in ("targets", "snapshot", "timestamp")
                     ]
-                    await store.publish(gun, files, version - 1)
+                    *_, base = await store.publish(gun, files, base)
                 await store.delete(gun)
 
         await gatherResults([Deferred.fromCoroutine(publish_and_delete(gun)) for gun in guns])
@@ -255,7 +257,7 @@ class TestSilence:
         self, own: Outage, bounded: WorkerThreads, clock: Clock
     ) -> None:
         store = SQLMetadataStore(own.engine, bounded, clock)
-        await store.publish(GUN, [NewFile("timestamp", 1, b"1")], 0)
+        await store.publish(GUN, [NewFile("timestamp", 1, b"1")], None)
         for _ in range(2):
             own.server.send(signal.SIGSTOP)
             begun = time.monotonic()

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from notary.storage.interfaces import ConflictError, IMetadataStore, NewFile
 from notary.storage.memory import MemoryMetadataStore
 from notary.storage.sql import SQLMetadataStore
-from tests.support.stores import newest_versions
+from tests.support.stores import base_of, newest_versions
 
 ROLES = ["root", "snapshot", "targets", "targets/a", "targets/b", "timestamp"]
 RACERS = 8
@@ -59,7 +59,7 @@ async def finish(*racers: Deferred[Any]) -> list[bool]:
 async def test_one_of_several_first_publishers_wins(store: IMetadataStore) -> None:
     for number in range(ROUNDS):
         gun = f"host/app{number}"
-        won = await finish(*(store.publish(gun, files(1, i), 0) for i in range(RACERS)))
+        won = await finish(*(store.publish(gun, files(1, i), None) for i in range(RACERS)))
         assert won.count(True) == 1
         for role in ROLES:
             newest = await store.newest(gun, role)
@@ -70,9 +70,10 @@ async def test_one_of_several_first_publishers_wins(store: IMetadataStore) -> No
 @ensureDeferred
 async def test_one_of_several_publishers_wins(store: IMetadataStore) -> None:
     gun = "host/app"
-    await store.publish(gun, files(1, "first"), 0)
+    await store.publish(gun, files(1, "first"), None)
     for base in range(1, ROUNDS):
-        won = await finish(*(store.publish(gun, files(base + 1, i), base) for i in range(RACERS)))
+        upon = await base_of(store, gun, base)
+        won = await finish(*(store.publish(gun, files(base + 1, i), upon) for i in range(RACERS)))
         assert won.count(True) == 1
         for role in ROLES:
             newest = await store.newest(gun, role)
@@ -83,14 +84,15 @@ async def test_one_of_several_publishers_wins(store: IMetadataStore) -> None:
 @ensureDeferred
 async def test_publishers_of_different_roles_do_not_mix(store: IMetadataStore) -> None:
     gun = "host/app"
-    await store.publish(gun, files(1, "first"), 0)
+    await store.publish(gun, files(1, "first"), None)
     for base in range(1, ROUNDS):
+        upon = await base_of(store, gun, base)
         won = await finish(
             *(
                 store.publish(
                     gun,
                     [NewFile(f"targets/{i}", base, b""), NewFile("timestamp", base + 1, b"")],
-                    base,
+                    upon,
                 )
                 for i in range(RACERS)
             )
@@ -105,8 +107,9 @@ async def test_publishers_of_different_roles_do_not_mix(store: IMetadataStore) -
 @ensureDeferred
 async def test_publishers_of_different_collections_all_win(store: IMetadataStore) -> None:
     for base in range(ROUNDS):
+        upon = [await base_of(store, f"host/{i}", base) for i in range(RACERS)]
         won = await finish(
-            *(store.publish(f"host/{i}", files(base + 1, i), base) for i in range(RACERS))
+            *(store.publish(f"host/{i}", files(base + 1, i), upon[i]) for i in range(RACERS))
         )
         assert all(won)
     assert len(await store.changes(None, None, 1000)) == RACERS * ROUNDS
@@ -116,9 +119,10 @@ async def test_publishers_of_different_collections_all_win(store: IMetadataStore
 async def test_a_deletion_beats_publishers_of_what_it_deletes(store: IMetadataStore) -> None:
     for number in range(ROUNDS):
         gun = f"host/app{number}"
-        await store.publish(gun, files(1, "first"), 0)
+        await store.publish(gun, files(1, "first"), None)
+        upon = await store.newest(gun, "timestamp")
         *won, deleted = await finish(
-            *(store.publish(gun, files(2, i), 1) for i in range(3)), store.delete(gun)
+            *(store.publish(gun, files(2, i), upon) for i in range(3)), store.delete(gun)
         )
         assert deleted
         assert won.count(True) <= 1
@@ -138,9 +142,9 @@ async def test_a_deletion_leaves_a_first_publish_whole_or_nothing_of_it(
     for number in range(ROUNDS * 4):
         gun = f"host/app{number}"
         if number % 2:
-            await store.publish(gun, files(1, "before"), 0)
+            await store.publish(gun, files(1, "before"), None)
         published, *deleted = await finish(
-            store.publish(gun, files(1, "new"), 0), *(store.delete(gun) for _ in range(3))
+            store.publish(gun, files(1, "new"), None), *(store.delete(gun) for _ in range(3))
         )
         assert all(deleted)
         left = await newest_versions(store, gun, ROLES)

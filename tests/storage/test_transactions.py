@@ -118,7 +118,7 @@ class TestRunAgain:
         self, mariadb: MariaDB, mariadb_engine: Engine, threads: WorkerThreads, clock: Clock
     ) -> None:
         store = SQLMetadataStore(mariadb_engine, threads, clock)
-        await store.publish(GUN, timestamp(1), 0)
+        [base] = await store.publish(GUN, timestamp(1), None)
 
         @event.listens_for(mariadb_engine, "commit", once=True)
         def commit_and_lose_the_connection(connection: Connection) -> None:
@@ -126,7 +126,7 @@ class TestRunAgain:
             driver.commit()
             mariadb.execute(f"KILL {driver.thread_id()}")
 
-        await store.publish(GUN, timestamp(2), 1)
+        await store.publish(GUN, timestamp(2), base)
         assert [change.version for change in await store.changes(GUN, None, 10)] == [1, 2]
 
     @ensureDeferred
@@ -134,7 +134,7 @@ class TestRunAgain:
         self, mariadb: MariaDB, mariadb_engine: Engine, threads: WorkerThreads, clock: Clock
     ) -> None:
         store = SQLMetadataStore(mariadb_engine, threads, clock)
-        await store.publish(GUN, timestamp(1), 0)
+        [base] = await store.publish(GUN, timestamp(1), None)
 
         @event.listens_for(mariadb_engine, "commit", once=True)
         def lose_the_connection_and_the_race(connection: Connection) -> None:
@@ -143,11 +143,11 @@ class TestRunAgain:
             mariadb.execute(f"KILL {driver.thread_id()}")
             rivals = [NewFile("timestamp", 2, b"rival")]
             run_transaction(
-                mariadb_engine, lambda c: publish_txn(c, GUN, rivals, 1, datetime(2026, 1, 1))
+                mariadb_engine, lambda c: publish_txn(c, GUN, rivals, base, datetime(2026, 1, 1))
             )
 
         with pytest.raises(ConflictError):
-            await store.publish(GUN, timestamp(2), 1)
+            await store.publish(GUN, timestamp(2), base)
         assert (await store.newest(GUN, "timestamp")).data == b"rival"
 
     def test_until_another_writer_is_done(self, impatient_engine: Engine, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ class TestBigFiles:
     async def test_40_mb(self, store: SQLMetadataStore) -> None:
         data = b'{"name": "value"}, ' * 2_100_000
         files = [NewFile("targets", 1, data), NewFile("targets/a", 1, data[1:]), *timestamp(1)]
-        await store.publish(GUN, files, 0)
+        await store.publish(GUN, files, None)
         assert (await store.newest(GUN, "targets")).data == data
 
     @pytest.mark.parametrize(
@@ -258,5 +258,5 @@ class TestBigFiles:
     async def test_beyond_what_the_server_takes(self, store: SQLMetadataStore, data: bytes) -> None:
         files = [*timestamp(1), NewFile("targets", 1, data)]
         with pytest.raises(UnstorableError, match=r"'targets'.*max_allowed_packet.* is 16777216"):
-            await store.publish(GUN, files, 0)
+            await store.publish(GUN, files, None)
         assert await newest_versions(store, GUN, ["targets", "timestamp"]) == {}

@@ -213,7 +213,7 @@ class SwitchedStore:
         )
 
     def publish(
-        self, gun: str, files: Sequence[NewFile], base: int
+        self, gun: str, files: Sequence[NewFile], base: StoredFile | None
     ) -> Deferred[Sequence[StoredFile]]:
         """See `IMetadataStore.publish`."""
         if self.before_publish:

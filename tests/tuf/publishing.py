@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from notary.tuf.files import Snapshot
+from notary.tuf.names import SNAPSHOT
 from notary.tuf.publish import Accepted, Stored, judge
 from tests.tuf.samples import GUN, NOW, parse
 
@@ -14,7 +16,8 @@ def stored(files: Mapping[str, bytes], **versions: int) -> Stored:
     """A collection with these current files, and maybe other newest versions."""
     metadata = parse(files)
     newest = {role: each.version for role, each in metadata.items()}
-    return Stored(metadata, {**newest, **versions})
+    named = Snapshot.read(metadata[SNAPSHOT]).meta if SNAPSHOT in metadata else {}
+    return Stored(metadata, named, {**newest, **versions})
 
 
 def publish(files: Mapping[str, bytes], before: Stored | None = None) -> Accepted:

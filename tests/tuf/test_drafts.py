@@ -33,7 +33,7 @@ def signature(key: Key, draft: Draft) -> Signature:
 
 
 def first(**over: Any) -> Draft:
-    arguments = {"previous": None, "previous_version": 0, "now": NOW, **over}
+    arguments = {"previous": {}, "previous_version": 0, "now": NOW, **over}
     files = arguments.pop("files", {"root": ROOT, "targets": TARGETS})
     return draft_snapshot(read_root(ROOT), files=files, **arguments)
 
@@ -54,7 +54,9 @@ class TestSnapshot:
 
     def test_entries_stay_or_change(self) -> None:
         draft = first()
-        previous = Snapshot.read(Metadata.parse(draft.assemble([signature(SNAPSHOT_KEY, draft)])))
+        file = Metadata.parse(draft.assemble([signature(SNAPSHOT_KEY, draft)]))
+        previous = Snapshot.read(file).meta
+        assert draft.named == previous
         files = {"targets": b"new targets", "targets/a": b"a delegation"}
         follow = first(previous=previous, previous_version=41, files=files)
         assert follow.version == signed(follow)["version"] == 42
@@ -63,18 +65,18 @@ class TestSnapshot:
             "targets": file_meta(b"new targets"),
             "targets/a": file_meta(b"a delegation"),
         }
-        assert previous.meta["targets"] == FileMeta.of(TARGETS)
+        assert previous["targets"] == FileMeta.of(TARGETS)
 
     def test_entries_of_no_role_go(self) -> None:
         meta = {"root": file_meta(ROOT), "targets": file_meta(b""), "a/../b": file_meta(b"")}
-        previous = Snapshot.read(Metadata.parse(PUBLISHER.snapshot(meta=meta)))
+        previous = Snapshot.read(Metadata.parse(PUBLISHER.snapshot(meta=meta))).meta
         draft = first(previous=previous, files={"Targets": b""})
         assert signed(draft)["meta"] == {"root": file_meta(ROOT), "targets": file_meta(b"")}
 
     def test_entries_keep_the_hashes_they_have(self) -> None:
         entry = file_meta(b"", names=["sha256"])
         meta = {"root": entry, "targets": entry}
-        previous = Snapshot.read(Metadata.parse(PUBLISHER.snapshot(meta=meta)))
+        previous = Snapshot.read(Metadata.parse(PUBLISHER.snapshot(meta=meta))).meta
         assert signed(first(previous=previous, files={}))["meta"] == meta
 
 
@@ -116,7 +118,7 @@ class TestAssemble:
 
     def test_the_threshold_is_that_of_the_role(self) -> None:
         roles = {"snapshot": {"keyids": [SNAPSHOT_KEY.key_id], "threshold": 2}}
-        draft = draft_snapshot(read_root(PUBLISHER.root(roles=roles)), None, 0, {}, NOW)
+        draft = draft_snapshot(read_root(PUBLISHER.root(roles=roles)), {}, 0, {}, NOW)
         with pytest.raises(SignatureError, match="did not meet threshold for snapshot"):
             draft.assemble([signature(SNAPSHOT_KEY, draft)])
 

@@ -113,10 +113,11 @@ def test_first_publish_is_accepted() -> None:
 
 def test_publish_of_a_delegate_is_accepted() -> None:
     files: dict[str, Metadata] = {
-        role: real(f"delegated/{role}.json") for role in ("root", "targets", "snapshot")
+        role: real(f"delegated/{role}.json") for role in ("root", "targets")
     }
+    snapshot = Snapshot.read(real("delegated/snapshot.json"))
     upload = {role: real(f"delegated/{role.replace('/', '-')}.json") for role in DELEGATES}
-    accepted = judge(GUN, upload, Stored(files, {"snapshot": 4}), NOW, 10)
+    accepted = judge(GUN, upload, Stored(files, snapshot.meta, {"snapshot": 4}), NOW, 10)
     assert accepted.files == upload
     draft = accepted.draft_snapshot(NOW)
     assert draft is not None
