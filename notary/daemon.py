@@ -18,6 +18,7 @@ from twisted.python import usage
 
 from notary import __version__
 from notary.allocator import give_back_big_blocks
+from notary.collector import spare_what_is_there
 from notary.observe.journal import goes_to_journal
 from notary.observe.levels import LogThreshold
 from notary.observe.logs import FORMATS, daemon_log, descriptor_of, log_observer
@@ -125,9 +126,13 @@ class Daemon(MultiService):
         )
 
     def setServiceParent(self, parent: Any) -> None:
-        """Become part of an application, whose log `twistd` then writes as ours."""
+        """Become part of an application, whose log `twistd` then writes as ours.
+
+        By now all is loaded that stays until the end.
+        """
         parent.setComponent(ILogObserver, self._observer)
         super().setServiceParent(parent)
+        spare_what_is_there()
 
     def lead(self, followers: Followers) -> None:
         """Have other processes do the work: what is asked of this one is passed on to them."""

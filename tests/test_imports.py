@@ -62,9 +62,11 @@ ALLOWED = {
         "sockets",
     },
     "allocator": {"allocator"},
+    "collector": {"collector"},
     "daemon": {
         "daemon",
         "allocator",
+        "collector",
         "observe",
         "reloading",
         "signals",

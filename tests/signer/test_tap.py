@@ -124,9 +124,14 @@ class TestMakeService:
         assert messages(log, "warning") == [DEBUG_WARNING]
         assert messages(log, "error") == []
 
-    def test_the_log_of_the_application_becomes_its_own(self, make: Make) -> None:
+    def test_the_log_of_the_application_becomes_its_own(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sparing: list[None] = []
+        monkeypatch.setattr("notary.daemon.spare_what_is_there", lambda: sparing.append(None))
         application = Application("notary-signer")
         make().setServiceParent(application)
+        assert len(sparing) == 1
         assert application.getComponent(ILogObserver) is not None
 
     def test_warns_of_what_has_no_effect(self, make: Make) -> None:

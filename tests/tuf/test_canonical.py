@@ -69,13 +69,21 @@ class TestEncode:
             value, text = {"in": value}, f'{{"in":{text}}}'
         assert encode(value) == text.encode()
 
-    @pytest.mark.parametrize("count", [1, 255, 256, 257, 511, 512, 513, 1000])
+    @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 15, 16, 17, 1000])
     @pytest.mark.parametrize("levels", [0, 1, 2])
-    def test_big_objects(self, count: int, levels: int) -> None:
+    def test_big_objects(self, monkeypatch: pytest.MonkeyPatch, count: int, levels: int) -> None:
+        monkeypatch.setattr("notary.tuf.canonical._PIECE_SIZE", 8)
         value: Any = {f"name {7919 * number % 10007}": {"\n": number} for number in range(count)}
         for _ in range(levels):
             value = {"before": [], "in": value, "later": {}}
         assert encode(value) == canonical(value)
+
+    def test_any_character(self) -> None:
+        for first in range(0, 0x110000, 0x800):
+            if first != 0xD800:
+                text = "".join(map(chr, range(first, first + 0x800)))
+                assert encode(text) == canonical(text)
+                assert encode({text: 1}) == canonical({text: 1})
 
     @many
     @given(json_values)
