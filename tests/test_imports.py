@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "notary"
 ALLOWED = {
     "tuf": {"tuf"},
     "storage": {"storage", "tuf"},
-    "signing": {"signing", "storage", "tuf", "tls", "request_id"},
+    "signing": {"signing", "fast", "storage", "tuf", "tls", "request_id"},
     "server": {
         "server",
         "pem",

@@ -17,12 +17,15 @@ from twisted.internet.interfaces import (
     IHostResolution,
     IOpenSSLClientConnectionCreator,
     IResolutionReceiver,
+    IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from notary.fast.dialing import TLSClientEndpoint
+from notary.fast.reactor import FastReactor
 from notary.signing.client import SignerConnection
 from notary.signing.interfaces import SignerUnavailableError
 from notary.signing.wire import MAX_CALLS
@@ -152,10 +155,15 @@ class SignerConnections(Service):
         Raises:
             Exception: that is not possible; its text says why.
         """
-        kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
-        endpoint = kind(self._reactor, address, self._port, timeout=_CONNECT_TIMEOUT)
-        protocol = await wrapClientTLS(self._context, endpoint).connect(_Factory(self._reactor))
+        protocol = await self._endpoint(address).connect(_Factory(self._reactor))
         return await cast(SignerConnection, protocol).usable
+
+    def _endpoint(self, address: str) -> IStreamClientEndpoint:
+        where = self._reactor, address, self._port, _CONNECT_TIMEOUT
+        if isinstance(self._reactor, FastReactor):
+            return TLSClientEndpoint(*where, self._context)
+        kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+        return wrapClientTLS(self._context, kind(*where))
 
     async def addresses(self) -> list[str]:
         """Return all IP addresses of the host.

@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from notary.fast.connection import Connection
+from notary.fast.records import Records
 
 PEER = IPv4Address("TCP", "192.0.2.7", 40112)
 HOST = IPv4Address("TCP", "192.0.2.1", 4443)
@@ -149,7 +150,9 @@ class Wire:
         self.loop = Loop()
         self.socket = Socket()
         self.protocol = protocol or Recorder()
-        self.connection = Connection(server, self.protocol, PEER, HOST, cast(Any, self.loop))
+        self.connection = Connection(
+            Records(server), self.protocol, PEER, HOST, cast(Any, self.loop)
+        )
         self.socket.connection = self.connection
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = client.wrap_bio(self._incoming, self._outgoing, server_hostname="localhost")
