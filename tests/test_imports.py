@@ -65,6 +65,7 @@ ALLOWED = {
     "daemon": {
         "daemon",
         "allocator",
+        "fast",
         "observe",
         "reloading",
         "signals",
