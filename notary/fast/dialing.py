@@ -62,7 +62,13 @@ class TLSClientEndpoint:
             )
             host, loop = address(connected.getsockname()), self.reactor.loop
             connection = Connection(records, protocol, peer, host, loop)
-            await loop.create_connection(lambda: connection, sock=connected)
+            beginning = loop.create_task(loop.create_connection(lambda: connection, sock=connected))
+            try:
+                await asyncio.shield(beginning)
+            except asyncio.CancelledError:  # the protocol has to hear of the end all the same
+                await beginning
+                connection.abortConnection()
+                raise
         except BaseException:
             connected.close()
             raise

@@ -12,7 +12,6 @@ import attrs
 import pytest
 import pytest_twisted
 from twisted.application.service import Service
-from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 
 from notary.config.values import ListenAddress
@@ -62,7 +61,7 @@ def greet() -> ServerFactory[Any]:
 
 
 @pytest.fixture
-def open_door() -> Iterator[Open]:
+def open_door(tls_reactor: Any) -> Iterator[Open]:
     """Opens doors on ports that are free, until the test is over."""
     doors = []
 
@@ -75,7 +74,7 @@ def open_door() -> Iterator[Open]:
         reuse_port: bool = False,
     ) -> int:
         address = ListenAddress(host, port)
-        door = Door(reactor, address, factory or greet(), context, reuse_port=reuse_port)
+        door = Door(tls_reactor, address, factory or greet(), context, reuse_port=reuse_port)
         door.startService()
         doors.append(door)
         listening: Any = door._listening

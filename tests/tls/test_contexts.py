@@ -18,6 +18,10 @@ from notary.tls import FastServerContext, KeyPair, ServerContext, TLSError
 from tests.support.authority import Identity, make_identity
 from tests.support.daemons import FIXTURES, ROOT_CA
 from tests.support.doors import SECONDS, Open, connect
+from tests.support.reactor import by_both_tls
+
+tls_reactor = by_both_tls
+
 
 Settings = Callable[[Path, Path, Path | None], Any]
 
