@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,13 +19,14 @@ from twisted.internet.error import ConnectionAborted, ConnectionRefusedError, Ti
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from notary.fast.dialing import TLSClientEndpoint
 from notary.fast.reactor import FastReactor
 from notary.tls import ClientContext
-from tests.support.authority import make_identity
+from tests.support.authority import Identity, make_identity
 from tests.support.daemons import free_port
 from tests.support.doors import SECONDS
 from tests.support.reactor import reactor
@@ -47,10 +49,12 @@ class Dialling:
     """Connects with the settings of a client, and is the factory of what speaks.
 
     Attributes:
+        root: whom it trusts.
         context: the settings.
         made: what speaks.
     """
 
+    root: Identity
     context: ClientContext
     made: list[Listener] = attrs.Factory(list)
 
@@ -69,8 +73,8 @@ class Dialling:
 
 @pytest.fixture
 def dial(tmp_path: Path) -> Dialling:
-    trusted = make_identity(tmp_path, "root", is_ca=True).certificate_file
-    return Dialling(ClientContext("localhost", trusted, None, []))
+    root = make_identity(tmp_path, "root", is_ca=True)
+    return Dialling(root, ClientContext("localhost", root.certificate_file, None, []))
 
 
 @pytest.fixture
@@ -160,3 +164,23 @@ async def test_it_is_given_up_when_it_has_begun(dial: Dialling) -> None:
             await connecting
         await ended(protocol)
         assert isinstance(protocol.reason, ConnectionAborted)
+
+
+@ensureDeferred
+async def test_who_says_nothing_shakes_hands(dial: Dialling, tmp_path: Path) -> None:
+    """Else servers would wait for the end of the handshake."""
+    one = make_identity(tmp_path, "server", dial.root)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(one.certificate_file, one.key_file)
+
+    def shake_hands(listening: socket.socket) -> str | None:
+        accepted, _ = listening.accept()
+        accepted.settimeout(SECONDS)
+        with context.wrap_socket(accepted, server_side=True) as secure:
+            return secure.version()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        shaking = deferToThread(shake_hands, listening)
+        protocol = await dial(listening.getsockname()[1])
+        assert await shaking == "TLSv1.3"
+        await ended(protocol)
