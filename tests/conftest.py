@@ -41,8 +41,11 @@ PAIRS = {
     "pair-rsa": ("rsa", "mariadb", LEAST_RIGHTS),
     "pair-no-update": ("ecdsa", "mariadb", "SELECT, INSERT, DELETE"),
     "pair-postgres": ("ecdsa", "postgres", LEAST_RIGHTS),
+    "pair-workers": ("ecdsa", "mariadb", LEAST_RIGHTS),
 }
 """Servers with a signer: the algorithm of its keys, its database, what its user may do there."""
+WORKERS = {"pair-workers": 2}
+"""Processes of each daemon, where there is more than one."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,7 +72,13 @@ def trust_server(
         if request.param in PAIRS:
             algorithm, kind, rights = PAIRS[request.param]
             databases = request.getfixturevalue(kind) if kind else None
-            pair = run_pair(directory, algorithm=algorithm, databases=databases, rights=rights)
+            pair = run_pair(
+                directory,
+                algorithm=algorithm,
+                databases=databases,
+                rights=rights,
+                workers=WORKERS.get(request.param, 1),
+            )
             yield stack.enter_context(pair).server
         else:
             program: str | Path = OUR_SERVER

@@ -136,8 +136,8 @@ class Connection(Ends, asyncio.BufferedProtocol):
         if not self._established:
             self._early.append(data)
             return
-        self._records.write(data)
-        if not self._delivering or self._records.unsent > WRITE_BYTES:
+        self._encrypt(data)
+        if not self._delivering:
             self._flush()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
@@ -237,7 +237,7 @@ class Connection(Ends, asyncio.BufferedProtocol):
         self._stop_timer()
         early, self._early = self._early, []
         for data in early:
-            self._records.write(data)
+            self._encrypt(data)
         if early or not self._records.only_tickets_are_left():
             self._flush()
         self._can_wait = self._records.unsent
@@ -272,6 +272,19 @@ class Connection(Ends, asyncio.BufferedProtocol):
             self._delivering = False
             if self._records.unsent > self._can_wait:
                 self._flush()
+
+    def _encrypt(self, data: bytes) -> None:
+        """Take data in, and send on the way what has become much: big blocks of memory are slow."""
+        if len(data) <= WRITE_BYTES:
+            self._records.write(data)
+        else:
+            rest = memoryview(data)
+            while rest:
+                self._records.write(rest[:WRITE_BYTES])
+                self._flush()
+                rest = rest[WRITE_BYTES:]
+        if self._records.unsent > WRITE_BYTES:
+            self._flush()
 
     def _flush(self) -> None:
         self._can_wait = 0

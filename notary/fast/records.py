@@ -61,7 +61,7 @@ class Records:
         except ssl.SSLZeroReturnError:
             return b""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Say something to the client."""
         sent = self.handle.write(data) if data else 0
         while sent < len(data):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.logger import ILogFilterPredicate, LogEvent, Logger, LogLevel, PredicateResult
-from zope.interface import implementer
+from twisted.logger import LogEvent, Logger, LogLevel
 
 LEVELS = {
     "debug": LogLevel.debug,
@@ -23,7 +22,6 @@ _OURS = "notary"
 _log = Logger()
 
 
-@implementer(ILogFilterPredicate)
 class LogThreshold:
     """Lets events of a level or above through. What Twisted itself says at info counts as debug.
 
@@ -60,12 +58,11 @@ class LogThreshold:
         self._ours = _from(least)
         self._others = _from(LogLevel.warn if least is LogLevel.info else least)
 
-    def __call__(self, event: LogEvent) -> Any:
+    def lets_through(self, event: LogEvent) -> bool:
         """Judge an event. One that has ``log_always`` is let through whatever the level."""
         ours = str(event.get("log_namespace", "")).startswith(_OURS)
-        if event.get("log_level") in (self._ours if ours else self._others):
-            return PredicateResult.maybe
-        return PredicateResult.maybe if "log_always" in event else PredicateResult.no
+        levels = self._ours if ours else self._others
+        return event.get("log_level") in levels or "log_always" in event
 
 
 def _from(least: Any) -> frozenset[Any]:

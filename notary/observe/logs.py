@@ -13,7 +13,6 @@ from time import time
 from typing import Any, Protocol, TextIO, cast
 
 from twisted.logger import (
-    FilteringLogObserver,
     ILogObserver,
     LogEvent,
     Logger,
@@ -147,6 +146,8 @@ def log_observer(
 
     @provider(ILogObserver)
     def write(event: LogEvent) -> None:
+        if not threshold.lets_through(event):
+            return
         if takes_prepared and PREPARED in event:
             line = event[PREPARED].json(event["log_format"], _time(int(event["log_time"]))) + "\n"
         else:
@@ -167,7 +168,7 @@ def log_observer(
         finally:
             fcntl.lockf(lock, fcntl.LOCK_UN)
 
-    return FilteringLogObserver(write, [threshold])
+    return cast(ILogObserver, write)
 
 
 def _json(value: Any) -> str:

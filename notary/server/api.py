@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from klein import Klein
@@ -22,7 +22,7 @@ from notary.observe.pages import Page, Pages
 from notary.server.access.interfaces import IAccess, Need
 from notary.server.answers import render_body, render_error, render_json
 from notary.server.caching import CacheControl, render_file
-from notary.server.changefeed import Changefeed
+from notary.server.changefeed import Changefeed, page_of
 from notary.server.converters import CONVERTERS
 from notary.server.errors import (
     INVALID_GUN,
@@ -32,7 +32,15 @@ from notary.server.errors import (
 )
 from notary.server.headers import header
 from notary.server.keys import ServerKeys
-from notary.server.lessons import NO_COLLECTION, NO_ROUTE, Lesson, no_file, of_current, of_file
+from notary.server.lessons import (
+    NO_COLLECTION,
+    NO_ROUTE,
+    Lesson,
+    no_file,
+    of_current,
+    of_file,
+    of_page,
+)
 from notary.server.lifetimes import Lifetimes
 from notary.server.operations import operation
 from notary.server.publishing import Publishing
@@ -42,6 +50,8 @@ from notary.signing.interfaces import ISigner
 from notary.storage.interfaces import FileNotStoredError, IMetadataStore, StoredFile
 from notary.tuf.errors import InvalidGUNError
 from notary.tuf.names import SNAPSHOT, TIMESTAMP, check_gun
+
+T = TypeVar("T")
 
 _log = Logger()
 
@@ -74,6 +84,9 @@ class API:
         pages: what those see who watch over the server.
         access: decides who may do what.
         clock: tells the time.
+
+    Attributes:
+        changefeed: has the pages of the changefeed.
     """
 
     app = Klein()
@@ -100,7 +113,7 @@ class API:
         self._pages = pages
         self._access = access
         self._keys = ServerKeys(store, signer)
-        self._changefeed = Changefeed(store, clock)
+        self.changefeed = Changefeed(store, clock)
         self._renewal = Renewal(store, signer, clock)
 
     def admit(self, request: Any, need: Need) -> None:
@@ -198,13 +211,19 @@ class API:
     @operation("Changefeed", Need.PULL)
     async def changefeed_of_collection(self, request: IRequest, gun: str) -> bytes:
         """Serve the changes of one collection."""
-        return render_body(request, await self._changefeed.page(gun, request.uri))
+        return await self._render_changes(request, gun)
 
     @app.route("/v2/_trust/changefeed", methods=["GET"])
     @operation("Changefeed", Need.CATALOG)
-    async def changefeed(self, request: IRequest) -> bytes:
+    async def changefeed_of_all(self, request: IRequest) -> bytes:
         """Serve the changes of all collections."""
-        return render_body(request, await self._changefeed.page(None, request.uri))
+        return await self._render_changes(request, None)
+
+    async def _render_changes(self, request: Any, gun: str | None) -> bytes:
+        page = page_of(gun, request.uri)
+        body = await _asked(request, lambda: self.changefeed.body(page))
+        request.lesson = of_page(page, body)
+        return render_body(request, body)
 
     @app.route("/_notary_server/health", methods=["GET"])
     @operation("Health", Need.NOTHING)
@@ -250,15 +269,19 @@ class API:
 async def _found(
     request: Any, ask: Callable[[], Deferred[StoredFile]], if_missing: Lesson
 ) -> StoredFile:
-    """Return what the store is asked for, unless it was asked already for this request."""
     try:
-        if request.found is not None:
-            file: StoredFile = request.found()
-            return file
-        return await ask()
+        return await _asked(request, ask)
     except FileNotStoredError:
         request.lesson = if_missing
         raise
+
+
+async def _asked(request: Any, ask: Callable[[], Deferred[T]]) -> T:
+    """Return what the store is asked for, unless it was asked already for this request."""
+    if request.found is not None:
+        found: T = request.found()
+        return found
+    return await ask()
 
 
 def _render_page(request: IRequest, page: Page) -> bytes:

@@ -27,8 +27,8 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _INT32 = 2**31
 
 
-_Page = tuple[str | None, int | None, int]
-"""The arguments of `IMetadataStore.changes`."""
+Page = tuple[str | None, int | None, int]
+"""Which page: the arguments of `IMetadataStore.changes`."""
 
 
 class Changefeed:
@@ -42,38 +42,42 @@ class Changefeed:
     def __init__(self, store: IMetadataStore, clock: IReactorTime) -> None:
         self._store = store
         self._clock = clock
-        self._asked: LRUCache[_Page, Batches[_Page, bytes]] = LRUCache(_PAGES)
+        self._asked: LRUCache[Page, Batches[Page, bytes]] = LRUCache(_PAGES)
 
-    async def page(self, gun: str | None, uri: bytes) -> bytes:
-        """Return a page in JSON, no older than the request for it.
+    def body(self, page: Page) -> Deferred[bytes]:
+        """Fire with a page in JSON, no older than the request for it.
 
-        Args:
-            gun: the collection to report on, None for all.
-            uri: the request's, with its parameters: ``records``, how many changes, negative for
-                backwards, 0 for `DEFAULT_RECORDS`; ``change_id``, the change to start from, not
-                included.
-
-        Raises:
-            APIError: a parameter is missing or no 32-bit integer.
-            StoreUnavailableError: the store cannot answer now.
+        Fails with `StoreUnavailableError` if the store cannot answer now.
         """
-        query = parse_qs(uri.partition(b"?")[2].decode(errors="replace"))
-        records = _integer(query, "records", "") or DEFAULT_RECORDS
-        change_id = _integer(query, "change_id", "0")
-        count = min(abs(records), MAX_RECORDS)
-        backwards = records < 0 or change_id < 0
-        start = change_id if change_id > 0 else None
-        return await self._body((gun, start, -count if backwards else count))
-
-    async def _body(self, page: _Page) -> bytes:
         asked = self._asked.get(page)
         if asked is None:
             asked = self._asked[page] = Batches(self._look_up, self._clock)
-        return await asked.get(page) or b""
+        return asked.get(page).addCallback(lambda body: body or b"")
 
-    def _look_up(self, pages: Collection[_Page]) -> Deferred[Mapping[_Page, bytes]]:
+    def _look_up(self, pages: Collection[Page]) -> Deferred[Mapping[Page, bytes]]:
         (page,) = pages
         return self._store.changes(*page).addCallback(lambda changes: {page: _body(changes)})
+
+
+def page_of(gun: str | None, uri: bytes) -> Page:
+    """Return the page that is asked for.
+
+    Args:
+        gun: the collection to report on, None for all.
+        uri: the request's, with its parameters: ``records``, how many changes, negative for
+            backwards, 0 for `DEFAULT_RECORDS`; ``change_id``, the change to start from, not
+            included.
+
+    Raises:
+        APIError: a parameter is missing or no 32-bit integer.
+    """
+    query = parse_qs(uri.partition(b"?")[2].decode(errors="replace"))
+    records = _integer(query, "records", "") or DEFAULT_RECORDS
+    change_id = _integer(query, "change_id", "0")
+    count = min(abs(records), MAX_RECORDS)
+    backwards = records < 0 or change_id < 0
+    start = change_id if change_id > 0 else None
+    return gun, start, -count if backwards else count
 
 
 def _integer(query: Mapping[str, Sequence[str]], name: str, default: str) -> int:

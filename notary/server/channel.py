@@ -9,9 +9,8 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 
-from notary.server.short_way import Begun
+from notary.server.short_way import Begun, Found
 from notary.server.shortcuts import LONGEST_HEAD
-from notary.storage.interfaces import StoredFile
 
 CLOSING_TIMEOUT = 5
 """Seconds that the client of an idle connection has to agree that it is closed."""
@@ -106,10 +105,10 @@ class NotaryChannel(HTTPChannel):
         self.requests.append(waiting)
         self._handlingRequest = True
         self.setRawMode()
-        found: Deferred[StoredFile] = self.site.short_way.ask(begun)
+        found: Deferred[Found] = self.site.short_way.ask(begun)
         found.addBoth(self._go_on, waiting).addErrback(self._failed)
 
-    def _go_on(self, found: StoredFile | Failure, waiting: _Waiting) -> None:
+    def _go_on(self, found: Found | Failure, waiting: _Waiting) -> None:
         self.site.short_way.done_waiting()
         if waiting.lost:
             return
@@ -128,7 +127,7 @@ class NotaryChannel(HTTPChannel):
         self._log.failure("a known request could not be answered", failure)
         self.abort()
 
-    def _answer(self, head: bytes, begun: Begun, found: StoredFile | Failure | None) -> None:
+    def _answer(self, head: bytes, begun: Begun, found: Found | Failure | None) -> None:
         short_way = self.site.short_way
         body = None if self._draining else short_way.body(begun, found)
         if body is None:
@@ -198,7 +197,7 @@ class NotaryChannel(HTTPChannel):
         self.transport.abortConnection()
 
 
-def _result(found: StoredFile | Failure) -> StoredFile:
+def _result(found: Found | Failure) -> Found:
     if isinstance(found, Failure):
         found.raiseException()
     return found

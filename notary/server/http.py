@@ -25,8 +25,7 @@ from notary.server.headers import header
 from notary.server.lessons import Lesson
 from notary.server.remote import Networks, remote_address
 from notary.server.request_log import COMPLETED, request_fields
-from notary.server.short_way import ShortWay
-from notary.storage.interfaces import StoredFile
+from notary.server.short_way import Found, ShortWay
 
 IDLE_TIMEOUT = 60
 """Seconds after which a connection on which nothing happens is closed."""
@@ -71,7 +70,7 @@ class NotaryRequest(Request):
     started = 0.0
     received = 0
     scope: Scope | None = None
-    found: Callable[[], StoredFile] | None = None
+    found: Callable[[], Found] | None = None
     lesson: Lesson | None = None
     reason = ""
     raw: tuple[bytes, bytes] | None = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import inf
 
 import attrs
+from twisted.web.http import NOT_FOUND, OK
 
+from notary.server.changefeed import Page
 from notary.server.errors import METADATA_NOT_FOUND, APIError
 from notary.storage.interfaces import StoredFile
 from notary.tuf.names import TIMESTAMP
@@ -22,6 +24,7 @@ class Lesson:
         file: role and checksum of the file that was served, which has to be in memory still; None
             if that was the timestamp itself, or no file.
         until: Unix time from which on it has to be looked at again whether a file is to be renewed.
+        page: the page of the changefeed that was served, which has to be the same still.
         body: the answer's body if it was no file.
     """
 
@@ -30,12 +33,18 @@ class Lesson:
     missing: tuple[str, str] | None = None
     file: tuple[str, str] | None = None
     until: float = inf
+    page: Page | None = None
     body: bytes | None = None
 
     @property
     def waits(self) -> bool:
         """Whether the store has to be asked."""
-        return self.is_current or self.missing is not None
+        return self.is_current or self.missing is not None or self.page is not None
+
+    @property
+    def status(self) -> int:
+        """The status of the answer."""
+        return OK if self.body is None or self.page is not None else NOT_FOUND
 
 
 _NOT_FOUND = APIError(METADATA_NOT_FOUND).body
@@ -67,3 +76,8 @@ def of_current(timestamp: StoredFile, file: StoredFile, until: float) -> Lesson:
     """
     named = None if file.role == TIMESTAMP else (file.role, file.sha256)
     return Lesson(is_current=True, timestamp=timestamp.sha256, file=named, until=until)
+
+
+def of_page(page: Page, body: bytes) -> Lesson:
+    """Return what an answer with a page of the changefeed depended on."""
+    return Lesson(page=page, body=body)

@@ -54,6 +54,27 @@ def read_stored(gun: str, file: StoredFile, read: Callable[[Metadata], T]) -> T:
         ) from error
 
 
+async def read_snapshot(
+    store: IMetadataStore, gun: str, file: StoredFile, timestamp: Timestamp
+) -> Snapshot:
+    """Return the snapshot that a timestamp names.
+
+    Args:
+        store: where to look.
+        gun: the collection.
+        file: its timestamp.
+        timestamp: the same, read.
+
+    Raises:
+        DamagedFileError: it is missing or cannot be read.
+    """
+    try:
+        snapshot = await store.by_checksum(gun, SNAPSHOT, timestamp.snapshot.sha256)
+    except FileNotStoredError as error:
+        raise _missing_snapshot(gun, file) from error
+    return read_stored(gun, snapshot, Snapshot.read)
+
+
 async def read_head(
     store: IMetadataStore, gun: str, file: StoredFile, ahead: Collection[str] = ()
 ) -> Head:
@@ -71,11 +92,15 @@ async def read_head(
     timestamp = read_stored(gun, file, Timestamp.read)
     found = await store.by_checksums(gun, {SNAPSHOT: timestamp.snapshot.sha256}, ahead)
     if SNAPSHOT not in found:
-        raise DamagedFileError(
-            f"the snapshot that timestamp version {file.version} of {gun!r} names is missing"
-        )
+        raise _missing_snapshot(gun, file)
     snapshot = found[SNAPSHOT]
     return Head(file, timestamp, snapshot, read_stored(gun, snapshot, Snapshot.read), found)
+
+
+def _missing_snapshot(gun: str, timestamp: StoredFile) -> DamagedFileError:
+    return DamagedFileError(
+        f"the snapshot that timestamp version {timestamp.version} of {gun!r} names is missing"
+    )
 
 
 async def read_files(

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from notary.server.reading import Head, read_files, read_head, read_stored
+from notary.server.reading import Head, read_files, read_head, read_snapshot, read_stored
 from notary.server.times import utc_now
 from notary.sharing import Shared
 from notary.signing.drafts import sign_draft
@@ -72,8 +72,8 @@ class Renewal:
         timestamp = read_stored(gun, file, Timestamp.read)
         checksum = timestamp.snapshot.sha256
         if checksum not in self._snapshot_expiry:
-            head = await read_head(self._store, gun, file)
-            self._snapshot_expiry[checksum] = head.snapshot.metadata.expires or _LONG_AGO
+            snapshot = await read_snapshot(self._store, gun, file, timestamp)
+            self._snapshot_expiry[checksum] = snapshot.metadata.expires or _LONG_AGO
         ends = {
             SNAPSHOT: self._snapshot_expiry[checksum],
             TIMESTAMP: timestamp.metadata.expires or _LONG_AGO,

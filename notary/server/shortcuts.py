@@ -11,7 +11,6 @@ from typing import Any
 
 import attrs
 from cachetools import LRUCache
-from twisted.web.http import NOT_FOUND, OK
 from twisted.web.http_headers import Headers
 
 from notary import request_id
@@ -26,6 +25,7 @@ LONGEST_HEAD = 4096
 
 _KNOWN_BLOCKS = 1024
 _LINE_OVERHEAD = 3072
+_LARGEST_SHARE = 8
 
 _TELLING = frozenset(
     {
@@ -106,8 +106,7 @@ class Shortcuts:
             fields: what the log tells of it.
         """
         lesson, head = request.lesson, _head(request)
-        status = OK if lesson.body is None else NOT_FOUND
-        if head is None or request.code != status:
+        if head is None or request.code != lesson.status:
             return
         block, given = take_out_id(block)
         if block not in self.headers:
@@ -116,16 +115,18 @@ class Shortcuts:
             self.headers[block] = KnownHeaders(
                 bearer_token(request), request.forwarded, fields_of_headers(fields)
             )
-        self.lines[line] = KnownLine(
+        known = KnownLine(
             gun=request.gun or "",
             operation=request.operation,
             scope=request.scope,
             lesson=lesson,
-            status=status,
+            status=lesson.status,
             head=head,
             reason=request.reason,
             fields=fields_of_line(fields),
         )
+        if _size(known) <= self.lines.maxsize // _LARGEST_SHARE:
+            self.lines[line] = known
 
 
 def take_out_id(block: bytes) -> tuple[bytes, str]:
@@ -178,4 +179,4 @@ def _head(request: Any) -> bytes | None:
 
 
 def _size(line: KnownLine) -> int:
-    return _LINE_OVERHEAD + len(line.head)
+    return _LINE_OVERHEAD + len(line.head) + len(line.lesson.body or b"")

@@ -180,7 +180,9 @@ def build(
     )
     server = config.server
     shortcuts = Shortcuts(config.caching.memory_bytes // LINES_SHARE)
-    short_way = ShortWay(store, access, requests, metrics.lifetimes, shortcuts, reactor)
+    short_way = ShortWay(
+        store, api.changefeed, access, requests, metrics.lifetimes, shortcuts, reactor
+    )
     metrics.watch_short_way(short_way)
     site = NotarySite(
         api.app.resource(),

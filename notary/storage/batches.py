@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from notary.storage.interfaces import StoreUnavailableError
@@ -54,7 +54,9 @@ class Batches(Generic[_K, _V]):
         self._clock = clock
         self._largest = largest
         self._waiting: dict[_K, list[_Waiter[_V]]] = {}
-        self._patience: IDelayedCall | None = None
+        self._running: Mapping[_K, list[_Waiter[_V]]] | None = None
+        self._began = 0.0
+        self._is_watched = False
 
     def get(self, question: _K) -> Deferred[_V | None]:
         """Return a Deferred that fires with the answer, or with None if there is none.
@@ -64,29 +66,42 @@ class Batches(Generic[_K, _V]):
         """
         waiter: _Waiter[_V] = _Waiter()
         self._waiting.setdefault(question, []).append(waiter)
-        if self._patience is None:
+        if self._running is None:
             self._begin()
         return waiter.deferred
 
     def _begin(self) -> None:
         questions = list(islice(self._waiting, self._largest))
-        batch = {question: self._waiting.pop(question) for question in questions}
-        patience = self._patience = self._clock.callLater(PATIENCE, self._go_on)
-        self._ask(questions).addBoth(self._over, batch, patience)
+        batch = self._running = {question: self._waiting.pop(question) for question in questions}
+        self._began = self._clock.seconds()
+        if not self._is_watched:
+            self._watch(PATIENCE)
+        self._ask(questions).addBoth(self._over, batch)
+
+    def _watch(self, seconds: float) -> None:
+        """Look after the query then, which may be another one: a timer for each takes longer."""
+        self._is_watched = True
+        self._clock.callLater(seconds, self._look)
+
+    def _look(self) -> None:
+        self._is_watched = False
+        if self._running is None:
+            return
+        left = self._began + PATIENCE - self._clock.seconds()
+        if left > 0:
+            self._watch(left)
+        else:
+            self._go_on()
 
     def _go_on(self) -> None:
-        self._patience = None
+        self._running = None
         if self._waiting:
             self._begin()
 
     def _over(
-        self,
-        answers: Mapping[_K, _V] | Failure,
-        batch: Mapping[_K, list[_Waiter[_V]]],
-        patience: IDelayedCall,
+        self, answers: Mapping[_K, _V] | Failure, batch: Mapping[_K, list[_Waiter[_V]]]
     ) -> None:
-        if patience is self._patience:
-            patience.cancel()
+        if batch is self._running:
             self._go_on()
         if not isinstance(answers, Failure):
             for question, waiters in batch.items():

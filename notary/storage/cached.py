@@ -71,9 +71,11 @@ class CachedMetadataStore:
 
     def remembered(self, gun: str, role: str, checksum: str) -> StoredFile | None:
         """See `IMetadataStore.remembered`."""
-        file = self._files.get((gun, role, checksum))
-        if file is not None:
-            self.hits += 1
+        try:  # at half of what `get` of cachetools takes
+            file = self._files[gun, role, checksum]
+        except KeyError:
+            return None
+        self.hits += 1
         return file
 
     def by_checksum(self, gun: str, role: str, checksum: str) -> Deferred[StoredFile]:

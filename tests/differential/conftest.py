@@ -9,8 +9,10 @@ import pytest
 from tests.differential.servers import Pairs, pairs
 
 
-@pytest.fixture(scope="session")
-def server_pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
-    """Pairs of servers by setting, started when first asked for."""
-    with pairs(tmp_path_factory.mktemp("differential")) as running:
+@pytest.fixture(scope="session", params=[1, 2], ids=["alone", "workers"])
+def server_pairs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pairs]:
+    """Pairs of servers by setting, started when first asked for; ours of so many processes."""
+    with pairs(tmp_path_factory.mktemp("differential"), request.param) as running:
         yield running

@@ -1,4 +1,7 @@
-"""Starts the Go server and ours with one configuration: plain HTTP, memory, keys of their own."""
+"""Starts the Go server and ours with one configuration: plain HTTP, memory, keys of their own.
+
+Several processes of ours have no memory in common, so they get a database and a signer.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ from tests.support.daemons import (
     find_program,
     free_port,
 )
+from tests.support.pairs import plan_pair
 
 MEMORY_LIMIT = 8 * 2**30
 """Bytes of address space that an expendable server may have."""
@@ -61,6 +65,7 @@ class Pairs:
 
     directory: Path
     stack: ExitStack
+    workers: int = 1
     running: dict[str, Pair] = attrs.field(factory=dict)
 
     def __getitem__(self, setting: str) -> Pair:
@@ -71,21 +76,36 @@ class Pairs:
                 start(
                     serving(find_program(REFERENCE_SERVER, "notary"), "Go", setting, self.directory)
                 ),
-                start(serving(str(OUR_SERVER), "ours", setting, self.directory)),
+                start(
+                    serving(str(OUR_SERVER), "ours", setting, self.directory, **self._ours(setting))
+                ),
             )
         return self.running[setting]
 
+    def _ours(self, setting: str) -> Mapping[str, Mapping[str, Any]]:
+        """Sections of the configuration that only ours has."""
+        if self.workers == 1:
+            return {}
+        directory = self.directory / setting
+        directory.mkdir(exist_ok=True)
+        plan = plan_pair(directory, algorithm="ed25519", workers=self.workers)
+        self.stack.enter_context(plan.run_signer())
+        shared = {name: plan.server[name] for name in ("trust_service", "storage")}
+        return {"server": {"workers": self.workers}, **shared}
+
 
 @contextmanager
-def pairs(directory: Path) -> Iterator[Pairs]:
+def pairs(directory: Path, workers: int = 1) -> Iterator[Pairs]:
     """Offer pairs of servers, with their files in a directory; the end of the block stops them."""
     with ExitStack() as stack:
-        yield Pairs(directory, stack)
+        yield Pairs(directory, stack, workers)
 
 
 @contextmanager
-def serving(program: str, name: str, setting: str, directory: Path) -> Iterator[Origin]:
-    """Run one server until the block ends.
+def serving(
+    program: str, name: str, setting: str, directory: Path, **sections: Mapping[str, Any]
+) -> Iterator[Origin]:
+    """Run one server until the block ends, with more in some sections of its configuration.
 
     Raises:
         DaemonError: it does not start or stop in time; the message holds its log.
@@ -93,9 +113,10 @@ def serving(program: str, name: str, setting: str, directory: Path) -> Iterator[
     origin = Origin(name, "127.0.0.1", free_port())
     stem = directory / f"{name}-{setting}"
     config, log = stem.with_suffix(".json"), stem.with_suffix(".log")
-    config.write_text(
-        json.dumps({**_config(origin, setting), **token_settings(directory, setting)})
-    )
+    settings = {**_config(origin, setting), **token_settings(directory, setting)}
+    for section, more in sections.items():
+        settings[section] = {**settings[section], **more}
+    config.write_text(json.dumps(settings))
     limit = ["prlimit", f"--as={MEMORY_LIMIT}"] if setting == EXPENDABLE else []
     command = [*limit, program, f"-config={config}", "-logf=json"]
     with log.open("wb") as output:

@@ -48,9 +48,12 @@ GUN = "registry.example.com/calm"
 RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 
 
-def test_what_is_acknowledged_survives_crashes(own_mariadb: MariaDB, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_acknowledged_survives_crashes(
+    own_mariadb: MariaDB, tmp_path: Path, workers: int
+) -> None:
     own_mariadb.start()
-    plan = plan_pair(tmp_path, databases=own_mariadb, rights=RIGHTS, level="error")
+    plan = plan_pair(tmp_path, databases=own_mariadb, rights=RIGHTS, level="error", workers=workers)
     guns = [f"registry.example.com/outage/{number}" for number in range(COLLECTIONS)]
     stopped = Event()
     with ExitStack() as stack:

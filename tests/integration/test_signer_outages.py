@@ -30,10 +30,13 @@ GROWTH = 64 * 1024 * 1024
 """Bytes that a daemon's memory may grow by: caches fill, allocators keep."""
 
 
-def test_what_is_acknowledged_is_there_as_a_whole(mariadb: MariaDB, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_acknowledged_is_there_as_a_whole(
+    mariadb: MariaDB, tmp_path: Path, workers: int
+) -> None:
     """Every other outage is a crash."""
     rights = "SELECT, INSERT, UPDATE, DELETE"
-    plan = plan_pair(tmp_path, databases=mariadb, rights=rights, level="error")
+    plan = plan_pair(tmp_path, databases=mariadb, rights=rights, level="error", workers=workers)
     guns = [f"registry.example.com/outage/{number}" for number in range(COLLECTIONS)]
     with plan.run_server() as server, ThreadPoolExecutor(CLIENTS) as pool:
         publishers = [Publisher(server.port, guns[n::CLIENTS], VERSIONS) for n in range(CLIENTS)]

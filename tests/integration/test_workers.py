@@ -39,19 +39,13 @@ from tests.support.daemons import (
 from tests.support.kept import Client, begin, fail_early
 from tests.support.mariadb import MariaDB
 from tests.support.notary_client import NotaryClient
-from tests.support.pairs import Pair, Plan, plan_pair
+from tests.support.pairs import Pair, plan_pair
 
 pytestmark = pytest.mark.integration
 
 WORKERS = 2
 CLIENTS = 8
 GUN = "registry.example.com/workers"
-
-
-def with_workers(plan: Plan) -> Plan:
-    for config in (plan.server, plan.signer):
-        config["server"]["workers"] = WORKERS
-    return plan
 
 
 def workers_of(pid: int) -> list[int]:
@@ -103,7 +97,7 @@ def parsed(text: str) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def world(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    plan = with_workers(plan_pair(tmp_path_factory.mktemp("workers"), databases=mariadb))
+    plan = plan_pair(tmp_path_factory.mktemp("workers"), databases=mariadb, workers=WORKERS)
     plan.signer["server"]["metrics_addr"] = f"127.0.0.1:{(port := free_port())}"
     with plan.run() as pair:
         running = Running(pair, port)
@@ -238,7 +232,7 @@ def test_no_request_is_lost_when_the_server_stops(
     mariadb: MariaDB, tmp_path: Path, to_all: bool
 ) -> None:
     """Also if a supervisor or a terminal sends the signal to all processes at once."""
-    plan = with_workers(plan_pair(tmp_path, databases=mariadb))
+    plan = plan_pair(tmp_path, databases=mariadb, workers=WORKERS)
     context = ssl.create_default_context(cafile=ROOT_CA)
     clients = [Client(ApiClient(plan.server_port, context)) for _ in range(CLIENTS + 1)]
     with ThreadPoolExecutor(CLIENTS + 1) as pool, plan.run_signer():
@@ -259,7 +253,7 @@ def test_no_request_is_lost_when_the_server_stops(
 
 
 def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
-    plan = with_workers(plan_pair(tmp_path))
+    plan = plan_pair(tmp_path, workers=WORKERS)
     path = write_config(tmp_path, plan.server)
     with (tmp_path / "log").open("ab") as log:
         process = subprocess.Popen([OUR_SERVER, f"-config={path}"], stderr=log)
@@ -282,7 +276,7 @@ def hears_on(systemd: socket.socket) -> bool:
 
 
 def test_what_keeps_one_from_starting_is_told_once(tmp_path: Path) -> None:
-    plan = with_workers(plan_pair(tmp_path))
+    plan = plan_pair(tmp_path, workers=WORKERS)
     plan.server["server"]["tls_key_file"] = str(FIXTURES / "notary-signer.key")
     plan.server["logging"]["level"] = "fatal"
     command = [str(OUR_SERVER), f"-config={write_config(tmp_path, plan.server)}"]
@@ -296,7 +290,7 @@ def test_what_keeps_one_from_starting_is_told_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("daemon", ["server", "signer"])
 def test_systemd_is_told_of_all(tmp_path: Path, daemon: str) -> None:
-    plan = with_workers(plan_pair(tmp_path))
+    plan = plan_pair(tmp_path, workers=WORKERS)
     config, port, program = (
         (plan.server, plan.server_port, OUR_SERVER)
         if daemon == "server"
@@ -332,7 +326,7 @@ def test_systemd_is_told_of_all(tmp_path: Path, daemon: str) -> None:
 
 def test_in_the_background(tmp_path: Path) -> None:
     """Twisted changes log files when they are large, so only one process writes to them."""
-    plan = with_workers(plan_pair(tmp_path))
+    plan = plan_pair(tmp_path, workers=WORKERS)
     write_config(tmp_path, plan.server)
     twistd = OUR_SERVER.with_name("twistd")
     flags = ["--pidfile=daemon.pid", "--logfile=daemon.log", "notary-server", "-c", "server.json"]

@@ -232,7 +232,13 @@ class Service:
         lifetimes = watching.lifetimes
         api = API(store, signer, publishing, policy, metrics, lifetimes, pages, clock, access)
         short_way = ShortWay(
-            store, access, metrics, lifetimes, Shortcuts(KNOWN_BYTES), cast(IReactorTime, clock)
+            store,
+            api.changefeed,
+            access,
+            metrics,
+            lifetimes,
+            Shortcuts(KNOWN_BYTES),
+            cast(IReactorTime, clock),
         )
         watching.watch_short_way(short_way)
         site = NotarySite(

@@ -8,13 +8,16 @@ from hashlib import sha256
 from io import StringIO
 from ipaddress import ip_network
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from twisted.logger import globalLogPublisher
 
 from notary.observe.levels import LogThreshold
 from notary.observe.logs import FORMATS, log_observer
-from tests.server.harness import Service, base
+from notary.server.shortcuts import Shortcuts
+from tests.server.harness import GUN, Service, base
+from tests.server.test_changefeed import fill
 from tests.server.two_ways import CURRENT, Case, both_ways, look, made
 from tests.support.forge import DAY
 
@@ -48,6 +51,10 @@ CASES = {
     "version": Case(f"{base()}1.root.json", is_short=False),
     "head": Case(CURRENT, is_short=False, method="HEAD"),
     "ping": Case("/v2/", is_short=False),
+    "changefeed": Case("/v2/_trust/changefeed?records=-3"),
+    "changefeed of one": Case(f"/v2/{GUN}/_trust/changefeed?records=9"),
+    "changefeed of nothing": Case("/v2/docker.io/none/_trust/changefeed?records=9"),
+    "changefeed of no number": Case("/v2/_trust/changefeed?records=x", is_short=False),
     "not text": Case("/v2/%ff", is_short=False),
     "agent": Case(CURRENT, {"User-Agent": 'docker/1 "x" \\ \x7f é', "Referer": "a\tb"}),
     "long agent": Case(CURRENT, {"User-Agent": "x" * 2000}),
@@ -126,6 +133,18 @@ class TestChanges:
         for role, version in [("timestamp", 2), ("snapshot", 2), ("targets", 2), ("root", 1)]:
             assert service.version(role) == version
 
+    def test_another_page(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        service = Service.make()
+        collection = service.published()
+        page = "/v2/_trust/changefeed?records=9"
+        both_ways(service, Case(page))
+        service.publish({"targets": collection.targets(2)})
+        looked_up = Mock(wraps=service.store.changes)
+        monkeypatch.setattr(service.store, "changes", looked_up)
+        assert service.get(page).json["count"] == 2
+        assert looked_up.call_count == 1
+        assert look(service, service.connect(), Case(page)).is_short
+
     def test_a_deletion_and_a_new_collection(self) -> None:
         service = made()
         both_ways(service, Case(CURRENT))
@@ -155,6 +174,16 @@ def test_what_is_known_is_bounded() -> None:
     assert len(shortcuts.lines) * 3072 < shortcuts.lines.maxsize
     assert shortcuts.lines.currsize <= shortcuts.lines.maxsize
     assert len(shortcuts.headers) == shortcuts.headers.maxsize
+
+
+def test_a_page_that_takes_too_much_memory_is_not_known() -> None:
+    service = Service.make()
+    fill(service, 100)
+    service.short_way.shortcuts = Shortcuts(8 * 4096)
+    page = Case("/v2/_trust/changefeed?records=100", is_short=False)
+    ordinary, other = both_ways(service, page)
+    assert other == ordinary
+    assert not other.is_short
 
 
 def test_a_file_that_was_missing() -> None:

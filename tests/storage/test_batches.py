@@ -70,6 +70,7 @@ def test_those_who_come_meanwhile_are_asked_for_together(
     assert store.asked == [("a",), ("a", "b", "c")]
     store.running[1].callback({"a": "1", "b": "2"})
     assert more == [["1"], ["2"], [None], ["2"]]
+    clock.advance(PATIENCE)
     assert clock.getDelayedCalls() == []
 
 
@@ -106,6 +107,22 @@ def test_a_query_that_hangs_holds_up_nobody_else(
     assert store.asked[2:] == [("c",)]
     store.running[0].callback({"a": "1"})
     assert stuck == ["1"]
+
+
+def test_each_query_is_waited_for_as_long(
+    clock: Clock, store: Store, batches: Batches[str, str]
+) -> None:
+    asking(batches, "a")
+    clock.advance(PATIENCE / 2)
+    store.running[0].callback({})
+    asking(batches, "b")
+    waits = asking(batches, "c")
+    clock.advance(PATIENCE / 2)
+    assert store.asked == [("a",), ("b",)]
+    clock.advance(PATIENCE / 2)
+    assert store.asked == [("a",), ("b",), ("c",)]
+    store.running[2].callback({"c": "3"})
+    assert waits == ["3"]
 
 
 def test_a_store_that_is_away_is_away_for_all(store: Store, batches: Batches[str, str]) -> None:

@@ -84,6 +84,7 @@ def plan_pair(
     databases: MariaDB | Postgres | None = None,
     rights: str | None = None,
     level: str = "info",
+    workers: int = 1,
 ) -> Plan:
     """Plan a pair whose databases have their tables, or get them when SQLite is first used.
 
@@ -94,6 +95,7 @@ def plan_pair(
         rights: what the signer's user may do there; the server's may do everything but change
             tables. None for everything.
         level: of the logs.
+        workers: processes of each daemon.
     """
     storages = {
         daemon: {"backend": "sqlite3", "db_url": str(directory / f"{daemon}.db")}
@@ -105,7 +107,7 @@ def plan_pair(
             database = databases.create_database()
             names[daemon] = database.name
             storages[daemon] = {"backend": databases.backend, "db_url": database.dsn}
-    plan = plan_for(directory, storages, algorithm=algorithm, level=level)
+    plan = plan_for(directory, storages, algorithm=algorithm, level=level, workers=workers)
     if databases is not None:
         bootstrap(OUR_SERVER, directory, plan.server)
         bootstrap(OUR_SIGNER, directory, plan.signer, "signer.json")
@@ -121,6 +123,7 @@ def plan_for(
     *,
     algorithm: str = "ecdsa",
     level: str = "info",
+    workers: int = 1,
 ) -> Plan:
     """Plan a pair whose databases are there.
 
@@ -129,12 +132,15 @@ def plan_for(
         storages: the sections ``storage`` of ``server`` and ``signer``.
         algorithm: of the keys.
         level: of the logs.
+        workers: processes of each daemon.
     """
     trust = remote_trust(signer_port := free_port(), algorithm)
     server = server_config(server_port := free_port(), storages["server"], trust_service=trust)
     signer = signer_config(signer_port, storages["signer"])
     for config in (server, signer):
         config["logging"]["level"] = level
+        if workers > 1:  # which the Go daemons know nothing of
+            config["server"]["workers"] = workers
     return Plan(directory, server, server_port, signer, signer_port)
 
 
