@@ -50,7 +50,7 @@ class OpenSSLRecords:
         except SSL.ZeroReturnError:
             return b""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """See `Records.write`."""
         self._stale = True
         if data:
