@@ -27,7 +27,6 @@ from tests.support.reactor import reactor
 
 pytest_plugins = [
     "tests.support.doors",
-    "tests.support.reactor",
     "tests.support.mariadb",
     "tests.support.galera",
     "tests.support.postgres",

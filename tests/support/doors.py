@@ -12,6 +12,7 @@ import attrs
 import pytest
 import pytest_twisted
 from twisted.application.service import Service
+from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 
 from notary.config.values import ListenAddress
@@ -58,6 +59,12 @@ def greet() -> ServerFactory[Any]:
     factory = Factory.forProtocol(Greeting)
     factory.noisy = False
     return cast("ServerFactory[Any]", factory)
+
+
+@pytest.fixture
+def tls_reactor() -> Any:
+    """What doors and connections are given as the reactor."""
+    return reactor
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ install()
 
 from twisted.internet import reactor  # noqa: E402 - it is chosen by now
 
-__all__ = ["by_both_tls", "reactor", "tls_reactor"]
+__all__ = ["by_both_tls", "reactor"]
 
 
 class _NotUvloops:
@@ -22,13 +22,10 @@ class _NotUvloops:
         return getattr(reactor, name)
 
 
-@pytest.fixture
-def tls_reactor() -> Any:
-    """What doors and connections are given as the reactor."""
-    return reactor
-
-
 by_both_tls = pytest.fixture(
     name="tls_reactor", params=[reactor, _NotUvloops()], ids=["uvloop", "Twisted's TLS"]
 )(lambda request: request.param)
-"""The same, with and without Twisted's TLS; a module that has it under any name tests both."""
+"""What doors and connections are given as the reactor, with and without Twisted's TLS.
+
+A module that has it tests both.
+"""
