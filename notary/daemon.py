@@ -19,6 +19,7 @@ from twisted.python import usage
 from notary import __version__
 from notary.allocator import give_back_big_blocks
 from notary.collector import spare_what_is_there
+from notary.fast.reactor import install
 from notary.observe.journal import goes_to_journal
 from notary.observe.levels import LogThreshold
 from notary.observe.logs import FORMATS, daemon_log, descriptor_of, log_observer
@@ -38,11 +39,12 @@ class Options(usage.Options):
     ]
 
     def postOptions(self) -> None:
-        """Check what was given."""
+        """Check what was given, and have the fastest reactor, if none was given."""
         if self["config"] is None:
             raise usage.UsageError("--config=FILE is required")
         if self["logf"] not in FORMATS:
             raise usage.UsageError(f"--logf must be json or logfmt, not {self['logf']}")
+        install()
 
 
 class Followers(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from socket import socket
 from typing import Any
 
@@ -12,9 +13,12 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from notary.config.values import ListenAddress, SystemdSocket
+from notary.fast.openssl import OpenSSLRecords
 from notary.fast.port import Port
+from notary.fast.reactor import FastReactor
+from notary.fast.records import Records
 from notary.sockets import PassedSocket, listening_socket, listening_sockets
-from notary.tls import FastServerContext
+from notary.tls import FastServerContext, ServerContext
 
 _log = Logger()
 
@@ -57,8 +61,8 @@ class Door(Service):
         reactor: does the listening.
         address: as it is configured, or a socket that the parent of this process listens on.
         factory: serves the connections.
-        context: the TLS settings, None for plain text. Those of `notary.tls.ServerContext` make
-            Twisted do TLS, those of `notary.tls.FastServerContext` need a `FastReactor`.
+        context: the TLS settings, None for plain text. Those of `notary.tls.FastServerContext` need
+            a `FastReactor`; those of `notary.tls.ServerContext` make Twisted do TLS on any other.
         reuse_port: whether other processes of this user may listen on the same port.
     """
 
@@ -97,12 +101,22 @@ class Door(Service):
     def _port(self, listening: socket) -> Any:
         factory, context = self._factory, self._context
         if context is not None:
-            if isinstance(context, FastServerContext):
-                port = Port(self._reactor, listening, factory, context)
+            make_records = self._make_records()
+            if make_records is not None:
+                port = Port(self._reactor, listening, factory, make_records)
                 port.startListening()
                 return port
             factory = TLSMemoryBIOFactory(context, False, factory, self._reactor)
         return self._reactor.adoptStreamPort(listening.fileno(), listening.family, factory)
+
+    def _make_records(self) -> Callable[[], Records | OpenSSLRecords] | None:
+        """Return what begins TLS for a connection, None if Twisted does."""
+        context = self._context
+        if isinstance(context, FastServerContext):
+            return lambda: Records(context.context())
+        if isinstance(context, ServerContext) and isinstance(self._reactor, FastReactor):
+            return lambda: OpenSSLRecords(context.serverConnectionForTLS(None), is_client=False)
+        return None
 
     def startService(self) -> None:
         """Begin to listen, unless that was done before."""

@@ -8,7 +8,6 @@ import socket
 from typing import Any
 
 import attrs
-from twisted.internet.endpoints import serverFromString
 
 from notary.config.values import ListenAddress, SystemdSocket
 
@@ -120,6 +119,9 @@ def _inherited(address: SystemdSocket) -> socket.socket:
     Twisted looks for them when it is imported, before `twistd` goes into the background, which
     changes the process ID that systemd has named.
     """
+    # Not before: without systemd a signer needs none of them.
+    from twisted.internet.endpoints import serverFromString
+
     try:
         # Only Twisted knows the descriptors: it removes the variables that tell them.
         endpoint: Any = serverFromString(None, address.description)

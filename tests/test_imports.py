@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "notary"
 
 ALLOWED = {
     "tuf": {"tuf"},
-    "storage": {"storage", "tuf"},
-    "signing": {"signing", "storage", "tuf", "tls", "request_id"},
+    "storage": {"storage", "tuf", "pauses"},
+    "signing": {"signing", "fast", "pauses", "storage", "tuf", "tls", "request_id"},
     "server": {
         "server",
         "pem",
@@ -43,6 +43,7 @@ ALLOWED = {
     "sharing": {"sharing"},
     "settings": {"settings", "config", "secret_file", "storage", "tls"},
     "check": {"check", "config", "pem", "settings", "signing", "storage", "tls"},
+    "pauses": {"pauses"},
     "pem": {"pem"},
     "probe": {"probe", "tls"},
     "secret_file": {"secret_file"},
@@ -67,6 +68,7 @@ ALLOWED = {
         "daemon",
         "allocator",
         "collector",
+        "fast",
         "observe",
         "reloading",
         "signals",

@@ -1,21 +1,22 @@
-"""A TLS connection of a client, between uvloop's socket and a protocol of Twisted's."""
+"""A TLS connection, between uvloop's socket and a protocol of Twisted's."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
+import socket
 from collections.abc import Iterable
 from typing import Any
 
 from OpenSSL import crypto
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer, ISSLTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from notary.fast.ends import Address, Ends
-from notary.fast.records import READ_BYTES, Records
+from notary.fast.openssl import OpenSSLRecords
+from notary.fast.records import READ_BYTES, TLS_ERRORS, Records
 
 HANDSHAKE_SECONDS = 60
 """How long a handshake may take."""
@@ -25,6 +26,8 @@ LINGER_SECONDS = 60
 
 WRITE_BYTES = 64 * 1024
 """Bytes that wait to be sent before the protocol is asked for no more."""
+
+_KEEPALIVE = socket.SOL_SOCKET, socket.SO_KEEPALIVE
 
 _BUFFER = memoryview(bytearray(READ_BYTES))
 """Where all sockets are read into: what was read is taken out before the next one is."""
@@ -39,10 +42,10 @@ class Connection(Ends, asyncio.BufferedProtocol):
     too.
 
     Args:
-        context: its TLS settings.
+        records: does TLS.
         protocol: what is spoken.
-        peer: where the client is.
-        host: the address that it has reached.
+        peer: where the other end is.
+        host: where this end is.
         loop: tells what takes too long.
 
     Attributes:
@@ -54,6 +57,7 @@ class Connection(Ends, asyncio.BufferedProtocol):
     _producer: Any = None
     _timer: asyncio.TimerHandle | None = None
     _established = False
+    _listener: Any = None
     _delivering = False
     _can_wait = 0
     _reading = True
@@ -63,14 +67,14 @@ class Connection(Ends, asyncio.BufferedProtocol):
 
     def __init__(
         self,
-        context: ssl.SSLContext,
+        records: Records | OpenSSLRecords,
         protocol: Any,
         peer: Address,
         host: Address,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(peer, host)
-        self._records = Records(context)
+        self._records = records
         self._protocol = protocol
         self._loop = loop
         self._early: list[bytes] = []
@@ -79,11 +83,13 @@ class Connection(Ends, asyncio.BufferedProtocol):
     # What the socket calls.
 
     def connection_made(self, transport: Any) -> None:
-        """Begin with the handshake."""
+        """Begin with the handshake, which a client does."""
         self._socket = transport
         transport.set_write_buffer_limits(high=WRITE_BYTES, low=0)
         self._timer = self._loop.call_later(HANDSHAKE_SECONDS, self.abortConnection)
         self._protocol.makeConnection(self)
+        if self._records.is_client and not self._over:
+            self._shake_hands()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where to read into."""
@@ -195,8 +201,26 @@ class Connection(Ends, asyncio.BufferedProtocol):
         self.loseConnection()
 
     def getPeerCertificate(self) -> crypto.X509 | None:
-        """Return the certificate that the client has shown, if it did."""
+        """Return the certificate that the other end has shown, if it did."""
         return self._records.certificate()
+
+    @property
+    def negotiatedProtocol(self) -> bytes | None:
+        """What is spoken, if that was agreed on by ALPN."""
+        return self._records.negotiated()
+
+    def getHandle(self) -> object:
+        """Return the TLS library's end of the connection."""
+        return self._records.handle
+
+    def getTcpKeepAlive(self) -> bool:
+        """Return whether the other end is probed when nothing comes."""
+        probed = self._socket.get_extra_info("socket").getsockopt(*_KEEPALIVE)
+        return bool(probed)
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Have the other end probed when nothing comes, or not."""
+        self._socket.get_extra_info("socket").setsockopt(*_KEEPALIVE, enabled)
 
     # What goes on in between.
 
@@ -204,7 +228,7 @@ class Connection(Ends, asyncio.BufferedProtocol):
         """Return whether that is done."""
         try:
             self._established = self._records.shake_hands()
-        except ssl.SSLError as error:
+        except TLS_ERRORS as error:
             self._fail(error, gently=True)
             return False
         if not self._established:
@@ -219,12 +243,17 @@ class Connection(Ends, asyncio.BufferedProtocol):
         self._can_wait = self._records.unsent
         if self.disconnecting and self._producer is None:
             self._close()
+        if IHandshakeListener.providedBy(self._protocol):
+            self._listener = self._protocol
         return True
 
     def _deliver(self) -> None:
         """Give the protocol what has come, and send what it answers in one piece."""
         self._delivering = True
         try:
+            if self._listener is not None:
+                listener, self._listener = self._listener, None
+                listener.handshakeCompleted()
             while self._reading and not self._over:
                 data = self._records.read()
                 if data is None:
@@ -234,8 +263,8 @@ class Connection(Ends, asyncio.BufferedProtocol):
                     self._fail(ConnectionDone(), gently=True)
                 elif not self.disconnecting:
                     self._protocol.dataReceived(data)
-        except ssl.SSLError:
-            self._fail(ConnectionLost(), gently=True)
+        except TLS_ERRORS as error:
+            self._fail(error, gently=True)
         except Exception as error:
             self._log.failure("a protocol failed, its connection is closed")
             self._fail(error)

@@ -13,8 +13,8 @@ class Ends:
     """What a transport knows of its socket.
 
     Args:
-        peer: where the client is.
-        host: the address that it has reached.
+        peer: where the other end is.
+        host: where this end is.
     """
 
     def __init__(self, peer: Address, host: Address) -> None:
@@ -22,11 +22,11 @@ class Ends:
         self._host = host
 
     def getPeer(self) -> Address:
-        """Return where the client is."""
+        """Return where the other end is."""
         return self._peer
 
     def getHost(self) -> Address:
-        """Return the address that the client has reached."""
+        """Return where this end is."""
         return self._host
 
     def getTcpNoDelay(self) -> bool:
@@ -34,13 +34,6 @@ class Ends:
         return True
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """Leave it at that."""
-
-    def getTcpKeepAlive(self) -> bool:
-        """Return that idle connections are not probed."""
-        return False
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
         """Leave it at that."""
 
 

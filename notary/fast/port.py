@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import ssl
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IReadDescriptor
@@ -17,7 +17,9 @@ from zope.interface import implementer
 
 from notary.fast.connection import Connection
 from notary.fast.ends import Address, address
+from notary.fast.openssl import OpenSSLRecords
 from notary.fast.reactor import FastReactor
+from notary.fast.records import Records
 
 ACCEPTED_AT_ONCE = 16
 """Connections that are accepted before those that are open are looked after again."""
@@ -28,13 +30,6 @@ PAUSE = 1
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-class Contexts(Protocol):
-    """The TLS settings of a server."""
-
-    def context(self) -> ssl.SSLContext:
-        """Return those for one more connection."""
-
-
 @implementer(IListeningPort, IReadDescriptor)
 class Port:
     """Accepts connections with TLS.
@@ -43,7 +38,7 @@ class Port:
         reactor: tells when there are any.
         listening: the socket, which does not block; the port makes a copy of it.
         factory: serves the connections.
-        contexts: has their TLS settings.
+        make_records: begins TLS for one more of them.
     """
 
     _log = Logger()
@@ -53,13 +48,13 @@ class Port:
         reactor: FastReactor,
         listening: socket.socket,
         factory: ServerFactory[Any],
-        contexts: Contexts,
+        make_records: Callable[[], Records | OpenSSLRecords],
     ) -> None:
         self._reactor = reactor
         self._socket = listening.dup()
         self._socket.setblocking(False)
         self._factory = factory
-        self._contexts = contexts
+        self._make_records = make_records
         self._beginning: set[asyncio.Task[object]] = set()
 
     def startListening(self) -> None:
@@ -124,8 +119,8 @@ class Port:
             host = address(accepted.getsockname())
             protocol = self._factory.buildProtocol(peer)
             if protocol is not None:
-                context, loop = self._contexts.context(), self._reactor.loop
-                connection = Connection(context, protocol, peer, host, loop)
+                records, loop = self._make_records(), self._reactor.loop
+                connection = Connection(records, protocol, peer, host, loop)
         except Exception:
             self._log.failure("a connection cannot be served")
         if connection is None:

@@ -95,6 +95,11 @@ def json_field(name: str, value: Any) -> str:
     return f'"{name}": {_json(_value(value))}'
 
 
+def json_text(text: str) -> str:
+    """Return a text as it stands within a longer one in a line in JSON."""
+    return _json(_value(text))[1:-1]
+
+
 def daemon_log(twistd_options: Mapping[str, Any]) -> TextIO:
     """Return the stream that a daemon's log goes to, by the options of `twistd` itself.
 

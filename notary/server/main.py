@@ -5,7 +5,6 @@ from __future__ import annotations
 from twisted.application.service import IService
 
 from notary import command, daemon
-from notary.fast.reactor import install
 
 SWITCHES = {
     "debug": "open the debug server, for this machine only, on localhost:8080 or at "
@@ -24,11 +23,6 @@ class Options(daemon.Options):
     """The command line of ``twistd notary-server``."""
 
     optFlags = [[name, None, effect] for name, effect in SWITCHES.items()]
-
-    def postOptions(self) -> None:
-        """Check what was given, and have the fastest reactor, if none was given."""
-        super().postOptions()
-        install()
 
 
 def makeService(options: Options) -> IService:

@@ -24,11 +24,15 @@ MAX_CONNECTIONS = 128
 """Connections at a time: they bound what half-sent messages can take of memory."""
 
 
+MAX_CALLS_IN_A_TURN = 2 * MAX_CALLS
+"""Calls of one connection that may be done in one turn of the reactor, or a few."""
+
+
 class SignerProtocol(WireProtocol):
     """Takes calls from one peer and answers them in whatever order they are done.
 
-    Twisted's TLS sends all answers of a turn of the reactor together, in the next one. Until then a
-    call counts as being under way, so that nobody gets more than `MAX_CALLS` done in one turn.
+    Answers to what came together are sent together. So that nobody can keep the reactor busy, calls
+    that are done count until its next turn, in which they are forgotten if there are many.
 
     Args:
         calls: answers them.
@@ -96,7 +100,7 @@ class SignerProtocol(WireProtocol):
             self._begin(request, cast(Caller, self._peer))
 
     def _begin(self, request: Request, peer: Caller) -> None:
-        if self._under_way >= MAX_CALLS:
+        if self._under_way >= MAX_CALLS or self._done >= MAX_CALLS_IN_A_TURN:
             message = f"more than {MAX_CALLS} calls are under way on this connection"
             log_refused(request, peer, 0.0, Code.RESOURCE_EXHAUSTED, message)
             self.send(error_response(request.id, Code.RESOURCE_EXHAUSTED, message))
@@ -117,16 +121,16 @@ class SignerProtocol(WireProtocol):
         self.close()
 
     def _finish(self, response: Response) -> None:
-        if not self._done:
-            self._clock.callLater(0, self._forget_done)
+        self._under_way -= 1
         self._done += 1
+        if self._done == MAX_CALLS:
+            self._clock.callLater(0, self._forget_done)
         self.send(response)
-
-    def _forget_done(self) -> None:
-        self._under_way -= self._done
-        self._done = 0
         if self._draining:
             self.close_if_idle()
+
+    def _forget_done(self) -> None:
+        self._done = 0
 
     def drain(self) -> None:
         """Take no more calls, and end the connection once those under way are answered."""

@@ -7,7 +7,6 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, cast
 
-from twisted.application.internet import backoffPolicy
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
@@ -17,12 +16,16 @@ from twisted.internet.interfaces import (
     IHostResolution,
     IOpenSSLClientConnectionCreator,
     IResolutionReceiver,
+    IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from notary.fast.dialing import TLSClientEndpoint
+from notary.fast.reactor import FastReactor
+from notary.pauses import growing
 from notary.signing.client import SignerConnection
 from notary.signing.interfaces import SignerUnavailableError
 from notary.signing.wire import MAX_CALLS
@@ -34,7 +37,7 @@ PATIENCE = 3.0
 """Seconds without any connection after which calls are not held back any more, but fail at once."""
 
 _CONNECT_TIMEOUT = 5
-_PAUSES = backoffPolicy(initialDelay=0.1, maxDelay=10.0, factor=2.0)
+_PAUSES = growing(first=0.1, longest=10.0, factor=2.0)
 """Seconds until the next attempt after so many failures: up to 10, and a random second more."""
 
 
@@ -152,10 +155,15 @@ class SignerConnections(Service):
         Raises:
             Exception: that is not possible; its text says why.
         """
-        kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
-        endpoint = kind(self._reactor, address, self._port, timeout=_CONNECT_TIMEOUT)
-        protocol = await wrapClientTLS(self._context, endpoint).connect(_Factory(self._reactor))
+        protocol = await self._endpoint(address).connect(_Factory(self._reactor))
         return await cast(SignerConnection, protocol).usable
+
+    def _endpoint(self, address: str) -> IStreamClientEndpoint:
+        where = self._reactor, address, self._port, _CONNECT_TIMEOUT
+        if isinstance(self._reactor, FastReactor):
+            return TLSClientEndpoint(*where, self._context)
+        kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+        return wrapClientTLS(self._context, kind(*where))
 
     async def addresses(self) -> list[str]:
         """Return all IP addresses of the host.

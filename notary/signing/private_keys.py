@@ -28,6 +28,7 @@ ALGORITHMS = (ECDSA, ED25519, RSA)
 RSA_BITS = 2048
 """The least that verifiers take: larger keys take seconds to make while a client waits."""
 
+_ECDSA = ec.ECDSA(hashes.SHA256())
 _P256_WIDTH = 32
 _ED25519_PUBLIC_SIZE = 32
 _ED25519_SEED_SIZE = 32
@@ -105,7 +106,7 @@ class PrivateKey:
             scheme = padding.PSS(padding.MGF1(hashes.SHA256()), PSS_SALT_SIZE)
             return RawSignature("rsapss", key.sign(payload, scheme, hashes.SHA256()))
         ecdsa_key = cast(ec.EllipticCurvePrivateKey, key)
-        r, s = decode_dss_signature(ecdsa_key.sign(payload, ec.ECDSA(hashes.SHA256())))
+        r, s = decode_dss_signature(ecdsa_key.sign(payload, _ECDSA))
         raw = r.to_bytes(_P256_WIDTH, "big") + s.to_bytes(_P256_WIDTH, "big")
         return RawSignature("ecdsa", raw)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -158,6 +159,7 @@ def openssl_context(content: Content) -> SSL.Context:
         enableSessionTickets=True,
         trustRoot=None if authorities is None else trusting(authorities),
     ).getContext()
+    context.set_options(SSL.OP_NO_RENEGOTIATION)
     if authorities is not None:
         _allow_partial_chains(context)
     return context
@@ -184,6 +186,7 @@ class ClientContext:
         self, host: str, ca_file: Path | None, pair: KeyPair | None, protocols: Sequence[bytes]
     ) -> None:
         self._host = host
+        self._server_name = _server_name(host)
         self._ca_file = ca_file
         self._pair = pair
         self._protocols = protocols
@@ -211,25 +214,34 @@ class ClientContext:
             options |= self._pair.options()
             with self._pair.refusals():
                 ssl.CertificateOptions(**options).getContext()
-        self._creator = ssl.optionsForClientTLS(
-            self._host,
-            trustRoot=self._trust_root(),
-            acceptableProtocols=list(self._protocols),
-            extraCertificateOptions=options,
-        )
+        context = ssl.CertificateOptions(trustRoot=self._trust_root(), **options).getContext()
+        context.set_options(SSL.OP_NO_RENEGOTIATION)
+        if self._protocols:
+            context.set_alpn_protos(list(self._protocols))
+        _allow_partial_chains(context)
+        self._context = context
 
     def _trust_root(self) -> Any:
         if self._ca_file is None:
             return ssl.platformTrust()
         return trusting(certificates(self._ca_file))
 
-    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+    def clientConnectionForTLS(self, _protocol: object) -> SSL.Connection:
         """Return one more connection."""
-        connection = self._creator.clientConnectionForTLS(protocol)
-        _allow_partial_chains(connection.get_context())
-        # In place of Twisted's callback, which does not tell why a certificate is refused.
+        connection = SSL.Connection(self._context)
+        if self._server_name is not None:
+            connection.set_tlsext_host_name(self._server_name)
         connection.set_verify(SSL.VERIFY_PEER, server_check(self._host))
         return connection
+
+
+def _server_name(host: str) -> bytes | None:
+    """Return what servers are told that they are reached under: names, not addresses (RFC 6066)."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host.encode("idna")
+    return None
 
 
 def _one_of(protocols: Sequence[bytes]) -> Callable[[SSL.Connection, list[bytes]], Any]:

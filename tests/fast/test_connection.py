@@ -6,9 +6,11 @@ import ssl
 
 import attrs
 import pytest
+from OpenSSL import SSL
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer, ISSLTransport
 from twisted.logger import capturedLogs, formatEvent
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from notary.fast.connection import (
@@ -16,9 +18,10 @@ from notary.fast.connection import (
     LINGER_SECONDS,
     WRITE_BYTES,
 )
-from notary.fast.records import READ_BYTES
-from notary.tls import FastServerContext, KeyPair
-from tests.fast.wires import HOST, PEER, Recorder, Wire
+from notary.fast.openssl import OpenSSLRecords
+from notary.fast.records import READ_BYTES, TLS_ERRORS, Records
+from notary.tls import FastServerContext, KeyPair, ServerContext
+from tests.fast.wires import HOST, PEER, MakeRecords, Recorder, Wire
 from tests.support.authority import make_identity
 
 ANSWER = bytes(10_000)
@@ -41,18 +44,26 @@ class Producer:
         self.stopped = True
 
 
-@pytest.fixture(scope="module")
-def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """The settings of a server and of a client that trusts it."""
+Contexts = tuple[MakeRecords, ssl.SSLContext]
+
+
+@pytest.fixture(scope="module", params=["ssl", "pyOpenSSL"])
+def contexts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Contexts:
+    """The TLS of a server, by either library, and the settings of a client that trusts it."""
     directory = tmp_path_factory.mktemp("tls")
     root = make_identity(directory, "root", is_ca=True)
     server = make_identity(directory, "server", root)
-    settings = FastServerContext(KeyPair(server.certificate_file, server.key_file), None)
-    return settings.context(), ssl.create_default_context(cafile=root.certificate_file)
+    pair = KeyPair(server.certificate_file, server.key_file)
+    client = ssl.create_default_context(cafile=root.certificate_file)
+    if request.param == "ssl":
+        fast = FastServerContext(pair, None)
+        return lambda: Records(fast.context()), client
+    context = ServerContext(pair, None)
+    return lambda: OpenSSLRecords(context.serverConnectionForTLS(None), is_client=False), client
 
 
 @pytest.fixture
-def fresh(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> Wire:
+def fresh(contexts: Contexts) -> Wire:
     """A connection before the handshake."""
     return Wire(*contexts)
 
@@ -73,9 +84,7 @@ class TestHandshake:
         assert fresh.connection.getHost() == HOST
         assert fresh.connection.getPeerCertificate() is None
 
-    def test_what_is_written_before_is_sent_afterwards(
-        self, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
-    ) -> None:
+    def test_what_is_written_before_is_sent_afterwards(self, contexts: Contexts) -> None:
         protocol = Recorder()
         protocol.greeting = b"hello"
         wire = Wire(*contexts, protocol)
@@ -99,7 +108,7 @@ class TestHandshake:
 
     @pytest.mark.parametrize(("version", "writes"), [("TLSv1_2", 2), ("TLSv1_3", 1)])
     def test_a_ticket_travels_with_something_else(
-        self, contexts: tuple[ssl.SSLContext, ssl.SSLContext], version: str, writes: int
+        self, contexts: Contexts, version: str, writes: int
     ) -> None:
         server, _ = contexts
         client = ssl.create_default_context()
@@ -134,12 +143,10 @@ class TestHandshake:
     def test_it_fails(self, fresh: Wire, said: bytes) -> None:
         fresh.arrive(said)
         assert fresh.socket.end == "closed"
-        assert isinstance(fresh.end(), ssl.SSLError)
+        assert isinstance(fresh.end(), TLS_ERRORS)
         assert fresh.protocol.received == []
 
-    def test_the_client_is_told_why_it_fails(
-        self, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
-    ) -> None:
+    def test_the_client_is_told_why_it_fails(self, contexts: Contexts) -> None:
         server, _ = contexts
         client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         client.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -151,6 +158,57 @@ class TestHandshake:
     def test_the_client_leaves(self, fresh: Wire) -> None:
         fresh.connection.eof_received()
         assert isinstance(fresh.end(), ConnectionLost)
+
+
+@implementer(IHandshakeListener)
+class Listener(Recorder):
+    """Wants to know when the handshake is done, and notes what is known then."""
+
+    trouble: Exception | None = None
+
+    def handshakeCompleted(self) -> None:
+        self.received.append(b"done")
+        self.transport.write(str(self.transport.negotiatedProtocol).encode())
+        if self.trouble is not None:
+            raise self.trouble
+
+
+class TestListener:
+    @pytest.fixture
+    def listener(self) -> Listener:
+        return Listener()
+
+    @pytest.fixture
+    def wire(self, contexts: Contexts, listener: Listener) -> Wire:
+        return Wire(*contexts, listener)
+
+    def test_hears_of_the_end_of_the_handshake_once(self, wire: Wire, listener: Listener) -> None:
+        assert listener.received == []
+        wire.shake_hands()
+        wire.say(b"question")
+        assert listener.received == [b"done", b"question"]
+        assert wire.heard() == b"None"
+
+    def test_hears_of_it_before_data(self, wire: Wire, listener: Listener) -> None:
+        """Though these may come with it."""
+        with pytest.raises(ssl.SSLWantReadError):
+            wire.tls.do_handshake()
+        wire.pass_on()
+        wire.take()
+        wire.tls.do_handshake()
+        wire.say(b"question")
+        assert listener.received == [b"done", b"question"]
+
+    def test_may_fail(self, wire: Wire, listener: Listener) -> None:
+        listener.trouble = LookupError("trouble")
+        with capturedLogs() as events:
+            wire.shake_hands()
+        assert "a protocol failed" in formatEvent(events[0])
+        assert wire.socket.end == "aborted"
+        assert wire.end() is listener.trouble
+
+    def test_knows_the_end_that_has_certificates(self, wire: Wire, listener: Listener) -> None:
+        assert isinstance(listener.transport.getHandle(), (ssl.SSLObject, SSL.Connection))
 
 
 class TestData:
@@ -198,7 +256,7 @@ class TestData:
         wire.arrive(bytes(record))
         assert wire.protocol.received == []
         assert wire.socket.end == "closed"
-        assert isinstance(wire.end(), ConnectionLost)
+        assert isinstance(wire.end(), TLS_ERRORS)
 
     def test_that_the_protocol_cannot_take(self, wire: Wire) -> None:
         def fail(_data: bytes) -> None:
@@ -369,6 +427,4 @@ class TestEnd:
 
 def test_there_is_no_delay_to_switch_off(wire: Wire) -> None:
     wire.connection.setTcpNoDelay(False)
-    wire.connection.setTcpKeepAlive(True)
     assert wire.connection.getTcpNoDelay()
-    assert not wire.connection.getTcpKeepAlive()

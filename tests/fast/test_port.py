@@ -25,6 +25,7 @@ from zope.interface.verify import verifyObject
 from notary.config.values import ListenAddress
 from notary.fast.port import PAUSE, Port
 from notary.fast.reactor import FastReactor
+from notary.fast.records import Records
 from notary.sockets import listening_socket
 from notary.tls import FastServerContext, KeyPair
 from tests.support.daemons import FIXTURES, ROOT_CA
@@ -57,9 +58,9 @@ class Where(Factory[Any]):
         self.seen: list[Any] = []
 
 
-def contexts() -> FastServerContext:
+def make_records() -> Records:
     pair = KeyPair(FIXTURES / "notary-server.crt", FIXTURES / "notary-server.key")
-    return FastServerContext(pair, None)
+    return Records(FastServerContext(pair, None).context())
 
 
 Listen = Callable[..., Port]
@@ -73,7 +74,10 @@ def listen() -> Iterator[Listen]:
     def listen(factory: object, host: str = "127.0.0.1", reactor: object = reactor) -> Port:
         with listening_socket(ListenAddress(host, 0)) as listening:
             port = Port(
-                cast(FastReactor, reactor), listening, cast(ServerFactory[Any], factory), contexts()
+                cast(FastReactor, reactor),
+                listening,
+                cast(ServerFactory[Any], factory),
+                make_records,
             )
         port.startListening()
         ports.append(port)

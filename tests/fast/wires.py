@@ -15,9 +15,14 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from notary.fast.connection import Connection
+from notary.fast.openssl import OpenSSLRecords
+from notary.fast.records import Records
 
 PEER = IPv4Address("TCP", "192.0.2.7", 40112)
 HOST = IPv4Address("TCP", "192.0.2.1", 4443)
+
+MakeRecords = Callable[[], Records | OpenSSLRecords]
+"""Begins TLS for a connection."""
 
 
 @attrs.frozen
@@ -144,12 +149,16 @@ class Wire:
     """
 
     def __init__(
-        self, server: ssl.SSLContext, client: ssl.SSLContext, protocol: Recorder | None = None
+        self,
+        make_records: MakeRecords,
+        client: ssl.SSLContext,
+        protocol: Recorder | None = None,
     ) -> None:
         self.loop = Loop()
         self.socket = Socket()
         self.protocol = protocol or Recorder()
-        self.connection = Connection(server, self.protocol, PEER, HOST, cast(Any, self.loop))
+        loop = cast(Any, self.loop)
+        self.connection = Connection(make_records(), self.protocol, PEER, HOST, loop)
         self.socket.connection = self.connection
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = client.wrap_bio(self._incoming, self._outgoing, server_hostname="localhost")

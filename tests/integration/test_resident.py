@@ -17,12 +17,15 @@ ERRANDS = {
     *("structlog", "rich"),  # -logf logfmt
     *("psycopg", "sqlalchemy.dialects.postgresql"),
     "notary.observe.debug.server",
+    "automat",  # of Twisted's own reconnecting
 }
 """Modules for an errand, or for settings that these daemons do not have."""
 
 NEEDLESS = {
     "server": ERRANDS | {"notary.signer.tap"},
-    "signer": ERRANDS | {"notary.server.tap", "klein", "werkzeug", "twisted.web", "multipart"},
+    "signer": ERRANDS
+    | {"notary.server.tap", "klein", "werkzeug", "twisted.web", "multipart"}
+    | {"twisted.internet.endpoints"},
 }
 
 

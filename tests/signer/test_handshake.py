@@ -25,6 +25,10 @@ from tests.signer.clients import HEALTH, ask, client_context
 from tests.signer.harness import Signer, messages
 from tests.support.authority import Identity, make_identity
 from tests.support.doors import SECONDS, Open
+from tests.support.reactor import by_both_tls
+
+tls_reactor = by_both_tls
+
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 

@@ -27,13 +27,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture
-def listen() -> Iterator[Listen]:
+def listen(tls_reactor: Any) -> Iterator[Listen]:
     """Starts signers with TLS settings, until the test is over; nothing is left of them then."""
     before = delayed_calls()
     signers = []
 
     def start(context: Any) -> ListeningSigner:
-        signer = ListeningSigner(context)
+        signer = ListeningSigner(context, tls_reactor)
         signer.start()
         signers.append(signer)
         return signer
@@ -51,7 +51,9 @@ def listening(listen: Listen, certificates: Certificates) -> ListeningSigner:
 
 
 @pytest.fixture
-def dial(listening: ListeningSigner, certificates: Certificates) -> Iterator[Dial]:
+def dial(
+    listening: ListeningSigner, certificates: Certificates, tls_reactor: Any
+) -> Iterator[Dial]:
     """Makes connections to that signer, or another one, until the test is over."""
     made = []
 
@@ -64,7 +66,7 @@ def dial(listening: ListeningSigner, certificates: Certificates) -> Iterator[Dia
         host: str = HOST,
     ) -> RemoteSigner:
         connections = SignerConnections(
-            reactor, host, to.port, context or certificates.of_server(), lambda _: SHORT_PAUSE
+            tls_reactor, host, to.port, context or certificates.of_server(), lambda _: SHORT_PAUSE
         )
         connections.startService()
         made.append(connections)

@@ -29,21 +29,24 @@ class ListeningSigner:
 
     Args:
         context: its TLS settings.
+        reactor: listens.
 
     Attributes:
         calls: what answers.
         port: where it listens, the same port after every start.
     """
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, reactor: Any) -> None:
         self.calls = WatchedCalls(CLOCK)
         self.port = 0
         self._factory = SignerFactory(self.calls, CLOCK)
         self._context = context
+        self._reactor = reactor
         self._door: Door | None = None
 
     def start(self) -> None:
-        self._door = Door(reactor, ListenAddress(HOST, self.port), self._factory, self._context)
+        address = ListenAddress(HOST, self.port)
+        self._door = Door(self._reactor, address, self._factory, self._context)
         self._door.startService()
         listening: Any = self._door._listening
         self.port = listening.getHost().port

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
+from twisted.python.failure import Failure
 
-from notary.signing.client import CallLostError
+from notary.signing.client import CallLostError, SignerConnection
 from notary.signing.connections import CONNECTIONS, SignerConnections
 from tests.server.harness import log_lines, result_of
 from tests.signing.loopback import HOST, ListeningSigner, until
@@ -93,15 +94,26 @@ class TestStop:
 
     @ensureDeferred
     async def test_real_connections_have_ended_then(
-        self, listening: ListeningSigner, certificates: Certificates
+        self,
+        listening: ListeningSigner,
+        certificates: Certificates,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        ended = []
+        end = SignerConnection.connectionLost
+
+        def note_end(connection: SignerConnection, reason: Failure) -> None:
+            ended.append(connection)
+            end(connection, reason)
+
+        monkeypatch.setattr(SignerConnection, "connectionLost", note_end)
         connections = SignerConnections(reactor, HOST, listening.port, certificates.of_server())
         connections.startService()
         await until(lambda: len(connections._usable) == CONNECTIONS)
         made = list(connections._usable)
-        assert all(connection.transport.connected for connection in made)
+        assert ended == []
         await connections.stopService()
-        assert not any(connection.transport.connected for connection in made)
+        assert set(ended) == set(made)
 
 
 class TestLog:

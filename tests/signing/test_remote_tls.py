@@ -14,6 +14,9 @@ from notary.tls import ClientContext, KeyPair, TLSError
 from tests.signing.loopback import HOST, Dial, Listen, trouble
 from tests.signing.signers import NAME, Certificates
 from tests.support.authority import Identity, make_identity
+from tests.support.reactor import by_both_tls
+
+tls_reactor = by_both_tls
 
 
 async def reason(remote: RemoteSigner) -> str:

@@ -62,7 +62,13 @@ def greet() -> ServerFactory[Any]:
 
 
 @pytest.fixture
-def open_door() -> Iterator[Open]:
+def tls_reactor() -> Any:
+    """What doors and connections are given as the reactor."""
+    return reactor
+
+
+@pytest.fixture
+def open_door(tls_reactor: Any) -> Iterator[Open]:
     """Opens doors on ports that are free, until the test is over."""
     doors = []
 
@@ -75,7 +81,7 @@ def open_door() -> Iterator[Open]:
         reuse_port: bool = False,
     ) -> int:
         address = ListenAddress(host, port)
-        door = Door(reactor, address, factory or greet(), context, reuse_port=reuse_port)
+        door = Door(tls_reactor, address, factory or greet(), context, reuse_port=reuse_port)
         door.startService()
         doors.append(door)
         listening: Any = door._listening

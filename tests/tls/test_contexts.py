@@ -11,13 +11,20 @@ from typing import Any
 import attrs
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from OpenSSL import SSL
 from pytest_twisted import ensureDeferred
 from twisted.internet.threads import deferToThread
 
-from notary.tls import FastServerContext, KeyPair, ServerContext, TLSError
+from notary.tls import ClientContext, FastServerContext, KeyPair, ServerContext, TLSError
 from tests.support.authority import Identity, make_identity
 from tests.support.daemons import FIXTURES, ROOT_CA
 from tests.support.doors import SECONDS, Open, connect
+from tests.support.reactor import by_both_tls
+
+tls_reactor = by_both_tls
+
+
+SOME_BYTES = 64 * 1024
 
 Settings = Callable[[Path, Path, Path | None], Any]
 
@@ -293,3 +300,26 @@ class TestFiles:
         weak = make_identity(directory, "weak", private=private)
         with pytest.raises(TLSError, match=r"weak.crt will not do: .*key too small"):
             settings(weak.certificate_file, weak.key_file, None)
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [("signer.example.com", "signer.example.com"), ("192.0.2.1", None), ("2001:db8::1", None)],
+)
+def test_clients_tell_under_which_name_they_come(
+    server: Identity, authorities: Authorities, host: str, told: str | None
+) -> None:
+    client = ClientContext(host, authorities.root.certificate_file, None, [])
+    connection = client.clientConnectionForTLS(None)
+    connection.set_connect_state()
+    with pytest.raises(SSL.WantReadError):
+        connection.do_handshake()
+    names = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.certificate_file, server.key_file)
+    context.sni_callback = lambda _tls, name, _context: names.append(name)
+    incoming = ssl.MemoryBIO()
+    incoming.write(connection.bio_read(SOME_BYTES))
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, ssl.MemoryBIO(), server_side=True).do_handshake()
+    assert names == [told]

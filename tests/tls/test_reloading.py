@@ -25,6 +25,10 @@ from notary.tls import ClientContext, FastServerContext, KeyPair, ServerContext,
 from notary.tls.contexts import SESSION_SECONDS
 from tests.support.authority import Identity, make_identity
 from tests.support.doors import SECONDS, Open
+from tests.support.reactor import by_both_tls
+
+tls_reactor = by_both_tls
+
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
