@@ -139,8 +139,7 @@ def test_pages(pair: Mapping[str, Debugged], daemon: str) -> None:
     debugged = pair[daemon]
     assert f"{daemon} {__version__}" in debugged.page("pprof/")
     assert "-debug" in debugged.page("pprof/cmdline").split("\0")
-    idle = {"notary-server": "AsyncioSelectorReactor.run", "notary-signer": "ReactorBase.mainLoop"}
-    assert idle[daemon] in debugged.page("pprof/threads")
+    assert "AsyncioSelectorReactor.run" in debugged.page("pprof/threads")
     assert "Deferreds have not fired" in debugged.page("pprof/deferreds")
     assert "bytes" in debugged.page("pprof/heap?seconds=1")
 
