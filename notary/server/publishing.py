@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, BinaryIO, TypeVar, cast
 
 from cachetools import LRUCache
-from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredLock, TimeoutError, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -26,6 +26,7 @@ from notary.storage.interfaces import (
     NewFile,
     StorageError,
     StoredFile,
+    StoreUnavailableError,
     UnstorableError,
 )
 from notary.tuf.drafts import Draft
@@ -43,8 +44,15 @@ BIG_UPLOAD = 32 * 1024
 They take about a millisecond.
 """
 
-HUGE_UPLOAD = 1024 * 1024
-"""Bytes from which on uploads are judged one at a time: taken apart they are many times larger."""
+HUGE_UPLOAD = 256 * 1024
+"""Bytes from which on uploads are published one at a time.
+
+Beside each other their threads would keep Python's lock from the reactor for more than 10 ms. Taken
+apart they are many times larger, too.
+"""
+
+TURN_SECONDS = 20
+"""How long one of them waits for those before it."""
 
 _REMEMBERED_ROOTS = 1024 * 1024
 """Bytes of roots that are remembered; what was read from them takes ten times as much."""
@@ -102,9 +110,21 @@ class Publishing:
         size = body_size(body)
         if size < HUGE_UPLOAD:
             await self._publish(gun, content_type, body, size)
-        else:
-            async with self._huge:
-                await self._publish(gun, content_type, body, size)
+            return
+        await self._turn()
+        try:
+            await self._publish(gun, content_type, body, size)
+        finally:
+            self._huge.release()
+
+    async def _turn(self) -> None:
+        try:
+            await self._huge.acquire().addTimeout(TURN_SECONDS, self._clock)
+        except TimeoutError as error:
+            raise StoreUnavailableError(
+                "large uploads are published one at a time, and this one has waited for "
+                f"{TURN_SECONDS} seconds: try again later"
+            ) from error
 
     async def delete(self, gun: str) -> None:
         """Delete a collection, if it is there.

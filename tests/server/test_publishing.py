@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from twisted.internet.defer import Deferred
 
-from notary.server.publishing import BIG_UPLOAD, HUGE_UPLOAD
+from notary.server.publishing import BIG_UPLOAD, HUGE_UPLOAD, TURN_SECONDS
 from notary.server.upload import read_upload
 from notary.storage.interfaces import NewFile, UnstorableError
 from notary.tuf.files import Root
@@ -274,6 +274,21 @@ def test_judges_huge_uploads_one_at_a_time() -> None:
     assert [uploads[number].answer.status for number in (0, 2)] == [200, 200]
     held(service).holding = False
     assert service.version("targets", "other") == 1
+
+
+def test_huge_uploads_wait_for_each_other_only_so_long() -> None:
+    service = Service.make(HeldSigner, max_body=2 * HUGE_UPLOAD)
+    held(service).holding = True
+    first, second = (
+        service.start_publish(padded(service.collection(gun).first()), gun)
+        for gun in (GUN, "other")
+    )
+    service.clock.advance(TURN_SECONDS)
+    assert second.answer.status == 503
+    held(service).let_go()
+    assert first.answer.status == 200
+    held(service).holding = False
+    assert service.publish(padded(service.collection("other").first()), "other").status == 200
 
 
 def test_a_root_is_read_and_verified_once(
