@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import itertools
+import os
 import signal
 import subprocess
 import tempfile
@@ -176,6 +177,7 @@ def _install(program: str, directory: Path) -> None:
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ],
+        env={**os.environ, "TMPDIR": str(directory)},  # or two at a time would share tables
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
