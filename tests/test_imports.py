@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "notary"
 
 ALLOWED = {
     "tuf": {"tuf"},
-    "storage": {"storage", "tuf", "pauses"},
-    "signing": {"signing", "fast", "pauses", "storage", "tuf", "tls", "request_id"},
+    "storage": {"storage", "tuf"},
+    "signing": {"signing", "fast", "storage", "tuf", "tls", "request_id"},
     "server": {
         "server",
         "pem",
@@ -43,7 +43,6 @@ ALLOWED = {
     "sharing": {"sharing"},
     "settings": {"settings", "config", "secret_file", "storage", "tls"},
     "check": {"check", "config", "pem", "settings", "signing", "storage", "tls"},
-    "pauses": {"pauses"},
     "pem": {"pem"},
     "probe": {"probe", "tls"},
     "secret_file": {"secret_file"},

@@ -7,6 +7,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, cast
 
+from twisted.application.internet import backoffPolicy
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
@@ -25,7 +26,6 @@ from zope.interface import implementer
 
 from notary.fast.dialing import TLSClientEndpoint
 from notary.fast.reactor import FastReactor
-from notary.pauses import growing
 from notary.signing.client import SignerConnection
 from notary.signing.interfaces import SignerUnavailableError
 from notary.signing.wire import MAX_CALLS
@@ -37,7 +37,7 @@ PATIENCE = 3.0
 """Seconds without any connection after which calls are not held back any more, but fail at once."""
 
 _CONNECT_TIMEOUT = 5
-_PAUSES = growing(first=0.1, longest=10.0, factor=2.0)
+_PAUSES = backoffPolicy(initialDelay=0.1, maxDelay=10.0, factor=2.0)
 """Seconds until the next attempt after so many failures: up to 10, and a random second more."""
 
 

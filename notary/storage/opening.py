@@ -8,12 +8,12 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import attrs
 from sqlalchemy import Engine, QueuePool
+from twisted.application.internet import backoffPolicy
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from notary.pauses import growing
 from notary.storage.bootstrap import Migrations, bootstrap, check_schema
 from notary.storage.certificates import Certificates
 from notary.storage.dsn import SQLITE, engine_url, with_password
@@ -27,7 +27,7 @@ CONNECTIONS = 4
 QUEUE_LIMITS = QueueLimits(jobs=1000, seconds=10.0)
 """What may wait for one of them."""
 
-_PAUSE = growing(first=0.5, longest=10.0, factor=1.5)
+_PAUSE = backoffPolicy(initialDelay=0.5, maxDelay=10.0)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -19,6 +19,7 @@ from sqlalchemy import (
     cast,
     false,
     insert,
+    literal_column,
     select,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -74,6 +75,15 @@ def is_named(column: ColumnElement[str], parameter: str) -> exactly:
         bindparam(parameter, type_=String()),
         bindparam(f"{parameter}_bytes", type_=LargeBinary()),
     )
+
+
+def is_constant(column: ColumnElement[str], name: str) -> exactly:
+    """Compare a column with a name that stands in the statement itself, and needs no quoting.
+
+    PyMySQL takes time for each parameter.
+    """
+    text: ColumnElement[Any] = literal_column(f"'{name}'", String())
+    return exactly(column, text, text)
 
 
 def names(**parameters: str) -> dict[str, Any]:

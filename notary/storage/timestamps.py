@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from notary.storage.schema import tuf_files
-from notary.storage.sql_common import exactly
+from notary.storage.sql_common import exactly, is_constant
 from notary.storage.texts import text_of
 from notary.tuf.names import TIMESTAMP
 
@@ -36,7 +36,6 @@ _SEPARATOR = ","
 
 _BETWEEN: ColumnElement[str] = literal_column(f"'{_SEPARATOR}'", String())
 _NONE: ColumnElement[str] = literal_column("''", String())
-_ROLE: ColumnElement[Any] = literal_column(f"'{TIMESTAMP}'", String())
 
 
 def newest_txn(connection: Connection, guns: Sequence[str]) -> Mapping[str, str]:
@@ -78,7 +77,7 @@ def _checksum(number: int) -> ColumnElement[str]:
                 bindparam(f"gun{number}", type_=String()),
                 bindparam(f"encoded{number}", type_=LargeBinary()),
             ),
-            exactly(tuf_files.c.role, _ROLE, _ROLE),
+            is_constant(tuf_files.c.role, TIMESTAMP),
         )
         .order_by(tuf_files.c.version.desc())
         .limit(literal_column("1"))

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Executable,
     Integer,
@@ -16,7 +14,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    literal_column,
     or_,
     select,
     text,
@@ -33,7 +30,7 @@ from notary.storage.interfaces import (
 )
 from notary.storage.reading import batches
 from notary.storage.schema import changefeed, tuf_files
-from notary.storage.sql_common import exactly, is_named, names
+from notary.storage.sql_common import is_constant, is_named, names
 from notary.storage.texts import add_rows, run
 from notary.tuf.names import TIMESTAMP
 
@@ -45,8 +42,6 @@ _MOST_AT_ONCE = 16_000_000
 
 _OTHER_COLUMNS = 8192
 """Bytes that bound what else is in the statement of one file."""
-
-_TIMESTAMP: ColumnElement[Any] = literal_column(f"'{TIMESTAMP}'", String())
 
 _REMEMBERED = 128
 """Statements of one kind that are kept."""
@@ -136,7 +131,7 @@ def _lock_from(roles: Sequence[str]) -> Executable:
     Tells of each whether it is the base. PyMySQL takes time for each column of an answer and for
     each parameter, so there are no more than it needs.
     """
-    is_timestamp = exactly(tuf_files.c.role, _TIMESTAMP, _TIMESTAMP)
+    is_timestamp = is_constant(tuf_files.c.role, TIMESTAMP)
     version = bindparam("base_version", type_=Integer())
     checksum = bindparam("base_checksum", type_=String())
     is_base = and_(is_timestamp, tuf_files.c.version == version, tuf_files.c.sha256 == checksum)

@@ -17,7 +17,6 @@ ERRANDS = {
     *("structlog", "rich"),  # -logf logfmt
     *("psycopg", "sqlalchemy.dialects.postgresql"),
     "notary.observe.debug.server",
-    "automat",  # of Twisted's own reconnecting
 }
 """Modules for an errand, or for settings that these daemons do not have."""
 
